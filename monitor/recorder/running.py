@@ -1,0 +1,199 @@
+"""What the process that runs the job tells: the run started, the run ended.
+
+This is the hot path: it runs inside every job. Its cost is shown by benchmarks/overhead.py.
+"""
+
+import itertools
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import Celery, current_task, signals
+
+from monitor.job import Ended, Error, Fate, Started
+from monitor.recorder.arguments import Arguments
+from monitor.recorder.errors import clip, error_of
+from monitor.recorder.queues import QueueNames
+from monitor.spool import Spool
+
+FATES = {"SUCCESS": Fate.SUCCEEDED, "FAILURE": Fate.FAILED, "RETRY": Fate.RETRIED}
+
+# RUSAGE_THREAD also tells the whole process's peak of resident memory, in kB; macOS has neither.
+USAGE_OF = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+
+MAX_LABELS = 20
+MAX_LABEL = 200
+MAX_REASON = 500
+
+_getrusage = resource.getrusage
+_wall = time.time
+_monotonic = time.monotonic
+
+
+class Current:
+    """The run that is going on, kept on its request: so it is the thread's or greenlet's own, and goes with it."""
+
+    __slots__ = ("began", "error", "labels", "reason", "run", "usage")
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.error: Error | None = None
+        self.reason: str | None = None
+        self.labels: dict[str, str] | None = None
+        self.usage: resource.struct_rusage | None = None
+        self.began = 0.0
+
+
+def label(**labels: object) -> None:
+    """Label the job that is running with what it is about, as in `label(scenario_type="transport")`.
+
+    Values are kept as text of at most 200 characters, 20 labels a run. Outside of a job it does nothing.
+    """
+    current = getattr(current_task.request, "monitor_run", None) if current_task else None
+    if current is None:
+        return
+    kept = current.labels = current.labels or {}
+    for name, value in labels.items():
+        if name in kept or len(kept) < MAX_LABELS:
+            kept[name] = clip(str(value)[:MAX_LABEL], MAX_LABEL)
+
+
+class Running:
+    """Records the start and the end of each run."""
+
+    def __init__(self, app: Celery, spool: Spool, arguments: Arguments | None, version: str) -> None:
+        self._spool = spool
+        self._arguments = arguments
+        self._version = version
+        self._queues = QueueNames(app)
+        self._numbers = itertools.count(1)
+        self._has_usage = not _is_cooperative()
+        self._pid = os.getpid()
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        self._pid = os.getpid()
+
+    def hooks(self) -> Iterable[tuple[Any, Callable[..., None]]]:
+        """Return each signal with its hook."""
+        return (
+            (signals.task_prerun, self.started),
+            (signals.task_postrun, self.ended),
+            (signals.task_failure, self.failed),
+            (signals.task_retry, self.retried),
+        )
+
+    def started(self, task: Any, args: Any, kwargs: Any, **_: Any) -> None:
+        """Record that a run starts."""
+        request = task.request
+        get = request.__dict__.get
+        sent_at = get("sent_at")
+        current = Current(f"{self._spool.process}-{next(self._numbers)}")
+        self._spool.append(
+            Started(
+                request.id,
+                _wall(),
+                current.run,
+                task.name,
+                self._queues.of(get("delivery_info")),
+                get("hostname"),
+                self._pid,
+                self._version,
+                sent_at,
+                get("first_sent_at"),
+                get("received_at"),
+                get("eta"),
+                get("retries") or 0,
+                get("root_id"),
+                get("parent_id"),
+                get("group"),
+                bool(task.acks_late),
+                self._arguments.written(args, kwargs, task) if sent_at is None and self._arguments else None,
+            )
+        )
+        request.monitor_run = current
+        if self._has_usage:
+            current.usage = _getrusage(USAGE_OF)
+        current.began = _monotonic()
+
+    def ended(self, task: Any, retval: Any, state: str | None, **_: Any) -> None:
+        """Record that a run ended, as far as the run itself can tell."""
+        now = _monotonic()
+        request = task.request
+        current = request.__dict__.pop("monitor_run", None)
+        if current is None:
+            return
+        cpu_s, grew_bytes = _used(current.usage)
+        # After a success an exception on its way can only be of storing the result, or of what follows it.
+        thrown = None if request.is_eager else sys.exc_info()[1]
+        fate = FATES.get(state) if thrown is None else None  # type: ignore[arg-type]
+        if fate is None:
+            fate = _unusual_fate(current, state, retval, thrown)
+        self._spool.append(
+            Ended(
+                request.id,
+                _wall(),
+                current.run,
+                fate,
+                now - current.began,
+                cpu_s,
+                grew_bytes,
+                current.reason,
+                current.error,
+                current.labels,
+            )
+        )
+
+    def failed(self, sender: Any, task_id: str, exception: BaseException, einfo: Any, **_: Any) -> None:
+        """Keep the error of the run that is going on for its end."""
+        request = sender.request
+        current = getattr(request, "monitor_run", None)
+        if current is not None and request.id == task_id:
+            current.error = error_of(exception, getattr(einfo, "traceback", None))
+
+    def retried(self, request: Any, reason: Any, einfo: Any, **_: Any) -> None:
+        """Keep why the run is retried for its end."""
+        current = getattr(request, "monitor_run", None)
+        if current is None or reason is None:
+            return
+        current.reason = clip(str(reason), MAX_REASON)
+        cause = getattr(reason, "exc", None)
+        if isinstance(cause, BaseException):
+            current.error = error_of(cause, getattr(einfo, "traceback", None))
+
+
+def _used(before: Any) -> tuple[float | None, int | None]:
+    """Return the CPU seconds since then, and the growth of the peak memory in bytes."""
+    if before is None:
+        return None, None
+    now = _getrusage(USAGE_OF)
+    cpu_s = now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
+    return cpu_s, (now.ru_maxrss - before.ru_maxrss) * MAXRSS_BYTES
+
+
+def _unusual_fate(current: Current, state: str | None, retval: Any, thrown: BaseException | None) -> Fate:
+    """Return the fate of a run that neither succeeded, failed nor is retried, and note its reason."""
+    if state == "SUCCESS":
+        current.reason = "the work was done, but its result could not be stored"
+        current.error = error_of(thrown) if thrown else None
+        return Fate.FAILED
+    if state == "REJECTED":
+        return Fate.REQUEUED if getattr(retval, "requeue", False) else Fate.REJECTED
+    if state == "IGNORED":
+        # Task.replace() ends the run with this very text (Celery 5.7), and gives the job to another task.
+        return Fate.REPLACED if str(retval) == "Replaced by new task" else Fate.IGNORED
+    if state in FATES:
+        return FATES[state]
+    # No state at all means in every pool that the run was cut off; who did it, if anybody tells, overrules this.
+    current.reason = f"cut off by {type(thrown).__name__}" if thrown else "cut off"
+    return Fate.LOST
+
+
+def _is_cooperative() -> bool:
+    """Whether greenlets share this thread, so that its CPU time is everybody's."""
+    patched = getattr(sys.modules.get("gevent.monkey"), "is_module_patched", None)
+    return bool(patched and patched("threading")) or "eventlet.patcher" in sys.modules

@@ -1,0 +1,348 @@
+"""The shipper: one thread per host and spool that moves the spool into the store.
+
+Every process that tells of jobs has a thread ready for it, but for pool children: the one that holds the file lock
+ships, the others wait, and take over within a second when its process dies. What ships crosses no fork: engine,
+connections and positions live in the thread alone.
+"""
+
+import atexit
+import fcntl
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, bootsteps, signals
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from monitor.settings import Settings, make_private
+from monitor.spool import Reading, Segment, segments
+from monitor.store import StoreError, open_store, writes
+
+logger = logging.getLogger("monitor.shipper")
+
+PASS_EVERY_S = 0.5
+ELECTION_EVERY_S = 0.5
+BACK_OFF_MOST_S = 5.0
+WARN_EVERY_S = 60.0
+LAST_FLUSH_S = 3.0
+
+READ_BYTES = 1_000_000
+BATCH_BYTES = 2_000_000
+
+# A main process tells of its dead child within 3 s (it polls, Celery 5.7): only then is a run lost without a word.
+GRACE_S = 5.0
+
+
+class Shipper:
+    """Moves one spool into the store, pass by pass. Belongs to one thread, which holds the spool's lock."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._directory = settings.spool_dir
+        self._host = socket.gethostname()
+        self._engine: Engine | None = None
+        self._positions: dict[str, int] = {}
+        self._gone_since: dict[str, float] = {}
+        self._losses: list[writes.Loss] = []
+
+    def ship(self) -> None:
+        """Move everything that is in the spool now.
+
+        Raises:
+            StoreError, SQLAlchemyError: when the store cannot take it; it stays in the spool.
+
+        """
+        present = segments(self._directory)
+        present = self._bound(present)
+        engine = self._open()
+        self._ask_positions(engine, present)
+        while self._move_batch(engine, present):
+            pass
+        self._clear(engine, present)
+
+    def backlog_bytes(self) -> int:
+        """Return how much of the spool is not in the store yet, as far as this shipper knows."""
+        return sum(max(0, found.size() - self._positions.get(found.name, 0)) for found in segments(self._directory))
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._engine:
+            self._engine.dispose()
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            self._engine = open_store(self._settings.store_url, create=True)
+        return self._engine
+
+    def _bound(self, present: list[Segment]) -> list[Segment]:
+        """Drop the oldest segments nobody writes to any more, until the spool is within its bound."""
+        sizes = {found: found.size() for found in present}
+        too_much = sum(sizes.values()) - self._settings.spool_max_mb * 1_000_000
+        for found in present:
+            if too_much <= 0:
+                break
+            if found.is_closed():
+                too_much -= sizes[found]
+                self._drop(found)
+        return [found for found in present if found.path.exists()]
+
+    def _drop(self, found: Segment) -> None:
+        start = self._positions.get(found.name, 0)
+        records = len(found.read(start, found.size()).records)
+        found.path.unlink()
+        self._losses.append(writes.Loss(found.name, "the spool was full", records=records))
+        logger.error("The spool is full: %d events were dropped, the oldest ones, from %s", records, found.path)
+
+    def _ask_positions(self, engine: Engine, present: list[Segment]) -> None:
+        unknown = [found.name for found in present if found.name not in self._positions]
+        if unknown:
+            self._positions.update(dict.fromkeys(unknown, 0) | writes.positions(engine, unknown))
+
+    def _move_batch(self, engine: Engine, present: list[Segment]) -> bool:
+        """Move one batch, a piece of as many segments as it holds; return whether there was anything."""
+        readings: list[Reading] = []
+        size = 0
+        for found in present:
+            position = self._positions[found.name]
+            if found.size() > position and size < BATCH_BYTES:
+                reading = found.read(position, READ_BYTES)
+                if reading.end > reading.start:
+                    readings.append(reading)
+                    size += reading.end - reading.start
+        if not readings and not self._losses:
+            return False
+        self._save(engine, readings)
+        return bool(readings)
+
+    def _save(self, engine: Engine, readings: list[Reading]) -> None:
+        try:
+            writes.save(engine, self._host, readings, self._losses)
+        except writes.PositionMovedError:
+            self._positions.clear()
+            raise
+        except OperationalError:
+            raise
+        except DBAPIError as fault:
+            self._save_apart(engine, readings, fault)
+        self._losses = []
+        for reading in readings:
+            self._positions[reading.segment] = reading.end
+
+    def _save_apart(self, engine: Engine, readings: list[Reading], fault: DBAPIError) -> None:
+        """Save record by record, so that one the database refuses does not hold up all the others."""
+        logger.warning("The store refuses a batch of events; they are saved one by one: %s", fault.orig)
+        for reading in readings:
+            ends = [position for position, _, _ in reading.records[1:]] + [reading.end]
+            start = reading.start
+            for record, end in zip(reading.records, ends, strict=False):
+                self._save_one(engine, Reading(reading.segment, start, end, [record]))
+                start = end
+
+    def _save_one(self, engine: Engine, reading: Reading) -> None:
+        try:
+            writes.save(engine, self._host, [reading])
+        except OperationalError:
+            raise
+        except DBAPIError as fault:
+            reading.records = []
+            loss = writes.Loss(reading.segment, "refused by the store", records=1)
+            writes.save(engine, self._host, [reading], [loss])
+            logger.error("The store refuses an event, which is lost: %s", fault.orig)  # noqa: TRY400
+
+    def _clear(self, engine: Engine, present: list[Segment]) -> None:
+        """Delete the files that are wholly in the store, and close the runs of processes that are gone."""
+        done = [found for found in present if found.is_closed() and found.size() <= self._positions[found.name]]
+        unfinished = {found.process for found in present} - {found.process for found in done}
+        writing = {found.process for found in present if found not in done}
+        for process in sorted({found.process for found in done}):
+            its_own = [found for found in done if found.process == process]
+            if process in writing or process in unfinished:
+                self._remove(engine, its_own)  # turned over, or not all read yet: it lives on in another segment
+            elif self._is_gone_for_good(process):
+                closed = writes.lose_open_runs(engine, process, time.time())
+                if closed:
+                    logger.warning("%d runs are lost: their process is gone, and nobody told why", closed)
+                self._remove(engine, its_own)
+                self._gone_since.pop(process, None)
+
+    def _is_gone_for_good(self, process: str) -> bool:
+        now = time.monotonic()
+        return now - self._gone_since.setdefault(process, now) >= GRACE_S
+
+    def _remove(self, engine: Engine, done: list[Segment]) -> None:
+        # The files go first: were the store to forget them first, a crash in between would ship them twice.
+        for found in done:
+            found.path.unlink(missing_ok=True)
+        writes.forget_segments(engine, [found.name for found in done])
+        for found in done:
+            self._positions.pop(found.name, None)
+
+
+class Shipping:
+    """The shipper's thread in this process: starts it, elects it, and lets it finish."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._worker_pid: int | None = None
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._is_started = False
+        self._wake = threading.Event()
+        self._flush_asked = threading.Event()
+        self._flushed = threading.Event()
+
+    def belongs_to_worker(self) -> None:
+        """Remember that this process is a worker's main process: the children it forks never ship."""
+        self._worker_pid = os.getpid()
+
+    def start(self) -> None:
+        """Start the thread, once in each process, never in a pool child."""
+        if self._is_started or self._worker_pid not in {None, os.getpid()}:
+            return
+        self._is_started = True
+        _start_thread(self._run, "monitor-shipper")
+        atexit.register(self.finish)
+
+    def finish(self) -> None:
+        """Ship what is there, and return within LAST_FLUSH_S whatever the store does.
+
+        Where another process ships, it will find what this one wrote.
+        """
+        if not self._is_started or self._flushed.is_set():
+            return
+        self._flush_asked.set()
+        self._wake.set()
+        self._flushed.wait(LAST_FLUSH_S)
+
+    def _run(self) -> None:
+        try:
+            lock = self._elected()
+            if lock is not None:
+                self._ship_for_good()
+        finally:
+            self._flushed.set()
+
+    def _elected(self) -> int | None:
+        """Wait for the lock; return its descriptor, or None when this process ends first."""
+        while True:
+            lock = _try_lock(self._settings.spool_dir)
+            if lock is not None:
+                return lock
+            if self._flush_asked.is_set():
+                return None
+            self._wake.wait(ELECTION_EVERY_S)
+
+    def _ship_for_good(self) -> None:
+        shipper = Shipper(self._settings)
+        warnings = _Warnings()
+        pause_s = PASS_EVERY_S
+        while True:
+            is_last = self._flush_asked.is_set()
+            try:
+                shipper.ship()
+                pause_s = PASS_EVERY_S
+                warnings.over()
+            except (StoreError, SQLAlchemyError, writes.PositionMovedError) as fault:
+                pause_s = min(2 * pause_s, BACK_OFF_MOST_S)
+                warnings.say(fault, shipper.backlog_bytes())
+            except Exception:
+                pause_s = BACK_OFF_MOST_S
+                logger.exception("The shipper failed; it goes on, and the events stay in the spool")
+            if is_last:
+                shipper.close()
+                return
+            self._wake.wait(pause_s)
+
+
+class _Warnings:
+    """Says that the store cannot be used: at once, then once a minute; and when it is back."""
+
+    def __init__(self) -> None:
+        self._said_at: float | None = None
+
+    def say(self, fault: Exception, backlog_bytes: int) -> None:
+        now = time.monotonic()
+        if self._said_at is None or now - self._said_at >= WARN_EVERY_S:
+            self._said_at = now
+            words = " ".join(str(getattr(fault, "orig", None) or fault).split())
+            logger.warning("Events wait in the spool, %.1f MB so far: %s", backlog_bytes / 1e6, words)
+
+    def over(self) -> None:
+        if self._said_at is not None:
+            self._said_at = None
+            logger.warning("The store takes events again; nothing that waited in the spool was lost")
+
+
+def _try_lock(directory: Path) -> int | None:
+    """Return the descriptor of the spool's lock if it could be had. The kernel frees it with the process."""
+    try:
+        make_private(directory)
+        fd = os.open(directory / "shipper.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    # A child would hold the lock on: it lets go of its copy at the fork.
+    os.register_at_fork(after_in_child=lambda: _close_quietly(fd))
+    return fd
+
+
+def _close_quietly(fd: int) -> None:
+    try:
+        os.close(fd)
+    except OSError:
+        pass
+
+
+def _start_thread(target: Callable[[], None], name: str) -> None:
+    """Start a daemon thread, a real one also where gevent has patched threading.
+
+    A greenlet would stop every job of the worker while it waits for the store.
+    """
+    try:
+        from gevent.monkey import get_original, is_module_patched  # noqa: PLC0415 (only where gevent is in use)
+    except ImportError:
+        threading.Thread(target=target, name=name, daemon=True).start()
+        return
+    if is_module_patched("threading"):
+        get_original("_thread", "start_new_thread")(target, ())
+    else:
+        threading.Thread(target=target, name=name, daemon=True).start()
+
+
+def ship_from(app: Celery, shipping: Shipping) -> None:
+    """Give the application's workers and beat their shipper."""
+
+    class ShipperStep(bootsteps.StartStopStep):
+        """Hangs the shipper into the worker's blueprint: the consumer's restarts with each lost connection."""
+
+        label = "Monitor's shipper"
+        requires = ("celery.worker.components:Pool",)  # so that it starts after the first forks
+
+        def __init__(self, worker: Any, **_: Any) -> None:
+            super().__init__(worker)
+            shipping.belongs_to_worker()
+
+        def start(self, worker: Any) -> None:
+            del worker
+            shipping.start()
+
+        def stop(self, worker: Any) -> None:
+            """Do nothing: jobs still run (the pool stops after this); `worker_shutdown` comes when they are done."""
+
+        terminate = stop  # after a cold shutdown there is only atexit
+
+    app.steps["worker"].add(ShipperStep)
+    signals.worker_shutdown.connect(lambda **_: shipping.finish(), weak=False)
+    signals.beat_init.connect(lambda **_: shipping.start(), weak=False)

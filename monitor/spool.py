@@ -1,0 +1,263 @@
+"""The spool: a durable hand-off between the processes that record events and the shipper of their host.
+
+Each process appends to segments of its own, one `write(2)` a record, so that a record is there as soon as it is told,
+whoever is killed next. A process holds an `flock` on the segment it writes; the kernel drops it with the process, and
+so tells the shipper, in whatever container it runs, that nobody will write there again.
+
+A segment is a row of frames: magic, length and CRC-32 of the payload, then the payload, one record in MessagePack.
+"""
+
+import fcntl
+import itertools
+import logging
+import os
+import secrets
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from errno import EIO, ENOSPC
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+from monitor.job import Dropped, Record
+from monitor.settings import make_private
+
+logger = logging.getLogger("monitor.spool")
+
+MAGIC = 0x9EF1
+HEAD = struct.Struct("<HII")
+SUFFIX = ".spool"
+SEGMENT_BYTES = 4_000_000
+RETRY_AFTER_S = 1.0
+WARN_EVERY_S = 60.0
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Record).decode
+_pack = HEAD.pack
+
+
+class Spool:
+    """Where this process appends its records. One object serves a process and the children it forks.
+
+    A child opens segments of its own: what it inherits is forgotten at the fork.
+    """
+
+    def __init__(self, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.directory = directory
+        self._segment_bytes = segment_bytes
+        self._dropped = 0
+        self._warned_at = -WARN_EVERY_S
+        self._begin()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _begin(self) -> None:
+        self.process = f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(3)}"
+        self._lock = threading.RLock()
+        self._numbers = itertools.count(1)
+        self._fd = -1
+        self._size = 0
+        self._closed_until = 0.0
+
+    def _forget(self) -> None:
+        # Closed without unlocking: the lock belongs to the parent, which still holds the same open file.
+        self._close()
+        self._dropped = 0
+        self._begin()
+
+    def append(self, record: Record) -> bool:
+        """Write one record down. Never raises; False when it could not be kept, which is counted."""
+        try:
+            payload = _encode(record)
+            frame = _pack(MAGIC, len(payload), crc32(payload)) + payload
+            # The lock keeps a thread from writing to a descriptor that another has just closed, and the system given
+            # to somebody else's file.
+            with self._lock:
+                if self._fd < 0 or self._size > self._segment_bytes:
+                    self._turn()
+                if os.write(self._fd, frame) != len(frame):
+                    raise OSError(ENOSPC, "the disk is full")
+                self._size += len(frame)
+        except Exception as fault:  # noqa: BLE001 (whatever it is, the job comes first)
+            self._drop(fault)
+            return False
+        return True
+
+    def _turn(self) -> None:
+        """Begin a new segment, and say in it how many records were dropped before."""
+        if time.monotonic() < self._closed_until:
+            raise OSError(EIO, "it could not be written a moment ago")
+        self._closed_until = time.monotonic() + RETRY_AFTER_S
+        opened = open_segment(self.directory, f"{self.process}-{next(self._numbers):06d}")
+        self._close()
+        self._fd, self._closed_until = opened, 0.0
+        if self._dropped and self.append(Dropped(time.time(), self._dropped, "the spool could not be written")):
+            self._dropped = 0
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._size = -1, 0
+
+    def _drop(self, fault: Exception) -> None:
+        with self._lock:
+            self._dropped += 1
+            if isinstance(fault, OSError) and self._fd >= 0:
+                self._close()  # a torn frame may end the segment: nothing may follow it there
+                self._closed_until = time.monotonic() + RETRY_AFTER_S
+        now = time.monotonic()
+        if now - self._warned_at >= WARN_EVERY_S:
+            self._warned_at = now
+            logger.warning("Events are dropped, %d so far: %s: %s", self._dropped, self.directory, fault)
+
+
+def open_segment(directory: Path, name: str) -> int:
+    """Create a segment, locked before anybody can see it; return its file descriptor.
+
+    Raises:
+        OSError: where the directory cannot be made, written, or locked in.
+
+    """
+    make_private(directory)
+    unseen = directory / f"{name}.new"
+    fd = os.open(unseen, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unseen.rename(directory / (name + SUFFIX))
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read of a segment from `start` on: its records with their positions, and where to go on."""
+
+    segment: str
+    start: int
+    end: int
+    records: list[tuple[int, Record, bytes]] = field(default_factory=list)  # position, record, and as it was written
+    damaged_bytes: int = 0  # skipped: torn, or with a wrong checksum
+    unreadable: int = 0  # whole frames whose record this version does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file of the spool, as the shipper sees it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Its identity, unique over all hosts and times."""
+        return self.path.name.removesuffix(SUFFIX)
+
+    @property
+    def process(self) -> str:
+        """The process that wrote it; the ids of its runs begin with this."""
+        return self.name.partition("-")[0]
+
+    def size(self) -> int:
+        """Return its length in bytes; 0 when it is gone."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def is_closed(self) -> bool:
+        """Whether nobody will write to it again: its process has turned to the next one, or is gone."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def read(self, position: int, max_bytes: int) -> Reading:
+        """Read the records from a position on, passing over what is damaged."""
+        # Asked first: what a process wrote before it went is then surely in what is read next.
+        is_closed = self.is_closed()
+        with self.path.open("rb") as file:
+            file.seek(position)
+            data = file.read(max_bytes)
+        is_whole = is_closed and len(data) < max_bytes
+        return _read_frames(Reading(self.name, position, position), data, is_whole=is_whole)
+
+
+def segments(directory: Path) -> list[Segment]:
+    """Return the segments of a spool, the oldest first; none where there is no spool yet."""
+    try:
+        paths = [Path(entry.path) for entry in os.scandir(directory) if entry.name.endswith(SUFFIX)]
+    except FileNotFoundError:
+        return []
+    return [Segment(path) for path in sorted(paths)]
+
+
+def _read_frames(reading: Reading, data: bytes, *, is_whole: bool) -> Reading:
+    at = 0
+    while at < len(data):
+        size = _frame_size(data, at)
+        if size:
+            _read_record(reading, data, at, size)
+            at += size
+            continue
+        following = _following(data, at, is_whole=is_whole)
+        if following is None:
+            break  # the frame is still being written, or goes on past what was read
+        reading.damaged_bytes += following - at
+        at = following
+    reading.end = reading.start + at
+    return reading
+
+
+def _following(data: bytes, at: int, *, is_whole: bool) -> int | None:
+    """Return where to read on after a damaged frame; None where it may yet become sound."""
+    sound = next((found for found in _magics(data, at + 1) if _frame_size(data, found)), None)
+    if sound is not None:
+        return sound
+    if is_whole:
+        return len(data)
+    return next(_magics(data, at + 1), len(data)) if _is_hopeless(data, at) else None
+
+
+def _frame_size(data: bytes, at: int) -> int:
+    """Return the size of the whole, sound frame at a place, or 0."""
+    if at + HEAD.size > len(data):
+        return 0
+    magic, length, checksum = HEAD.unpack_from(data, at)
+    end = at + HEAD.size + length
+    if magic != MAGIC or end > len(data) or crc32(data[at + HEAD.size : end]) != checksum:
+        return 0
+    return HEAD.size + length
+
+
+def _is_hopeless(data: bytes, at: int) -> bool:
+    """Whether no further byte can make a sound frame of what begins here."""
+    if at + HEAD.size > len(data):
+        return False
+    magic, length, _ = HEAD.unpack_from(data, at)
+    return magic != MAGIC or at + HEAD.size + length <= len(data)
+
+
+def _magics(data: bytes, start: int) -> Iterator[int]:
+    mark = MAGIC.to_bytes(2, "little")
+    while (start := data.find(mark, start)) >= 0:
+        yield start
+        start += 1
+
+
+def _read_record(reading: Reading, data: bytes, at: int, size: int) -> None:
+    payload = data[at + HEAD.size : at + size]
+    try:
+        reading.records.append((reading.start + at, _decode(payload), payload))
+    except msgspec.MsgspecError:
+        reading.unreadable += 1

@@ -1,0 +1,147 @@
+"""What pages, rules and the command line read: jobs, their runs, their family, and what was lost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, RowMapping, Select, func, or_, select
+
+from monitor.job import Event, Fate, Job, Run
+from monitor.store.tables import events, jobs, losses, runs
+
+MAX_FAMILY = 200
+MAX_RUNS = 200
+
+_decode = msgspec.msgpack.Decoder(Event).decode
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are meant; None means any.
+
+    `states` holds fates, and `waiting` or `running` for jobs that have none yet. `since` is compared with the time of
+    the job's last event, in Unix seconds.
+    """
+
+    states: frozenset[str] = frozenset()
+    task: str | None = None
+    queue: str | None = None
+    worker: str | None = None
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One job's whole life: its runs, its events, both oldest first, and all jobs of its root, itself among them.
+
+    Of a job with very many runs or relatives the latest 200 are told.
+    """
+
+    job: Job
+    runs: list[Run]
+    events: list[Event]
+    family: list[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """What became of the runs of one task: counts by fate, and the run time and wait of each run in seconds."""
+
+    task: str
+    fates: dict[str, int]
+    run_s: list[float]
+    wait_s: list[float]
+
+
+def jobs_matching(engine: Engine, wanted: JobFilter, limit: int = 50) -> list[Job]:
+    """Return the jobs that match, those with the latest event first."""
+    query = _matching(select(jobs), wanted).order_by(jobs.c.changed_at.desc(), jobs.c.id).limit(limit)
+    with engine.connect().execution_options(reading=True) as connection:
+        return [_job(row) for row in connection.execute(query).mappings()]
+
+
+def count_by_state(engine: Engine, wanted: JobFilter) -> dict[str, int]:
+    """Return how many jobs match, by state."""
+    is_running = jobs.c.open_runs > 0
+    query = _matching(select(jobs.c.fate, is_running, func.count()), wanted).group_by(jobs.c.fate, is_running)
+    counts: dict[str, int] = {}
+    with engine.connect().execution_options(reading=True) as connection:
+        for fate, runs_now, count in connection.execute(query):
+            state = fate or ("running" if runs_now else "waiting")
+            counts[state] = counts.get(state, 0) + count
+    return counts
+
+
+def story(engine: Engine, job_id: str) -> Story | None:
+    """Return one job's whole life; None when the store does not know it."""
+    with engine.connect().execution_options(reading=True) as connection:
+        row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
+        if row is None:
+            return None
+        job = _job(row)
+        found = select(runs).where(runs.c.job == job_id).order_by(runs.c.started_at.desc()).limit(MAX_RUNS)
+        its_runs = [_run(row) for row in connection.execute(found).mappings()]
+        bodies = select(events.c.body).where(events.c.job == job_id).order_by(events.c.at.desc()).limit(MAX_RUNS * 3)
+        its_events = [_decode(body) for (body,) in connection.execute(bodies)]
+        family = select(jobs).where(jobs.c.root == (job.root or job_id)).order_by(jobs.c.first_sent_at).limit(MAX_FAMILY)
+        relatives = [_job(row) for row in connection.execute(family).mappings()]
+    return Story(job, its_runs[::-1], its_events[::-1], relatives)
+
+
+def ids_beginning(engine: Engine, beginning: str, limit: int = 10) -> list[str]:
+    """Return the ids of jobs that begin so."""
+    query = select(jobs.c.id).where(jobs.c.id.startswith(beginning, autoescape=True)).order_by(jobs.c.id).limit(limit)
+    with engine.connect().execution_options(reading=True) as connection:
+        return list(connection.execute(query).scalars())
+
+
+def tasks(engine: Engine, since: float) -> list[TaskSummary]:
+    """Return what became of the runs that ended since then, by task."""
+    query = select(runs.c.task, runs.c.fate, runs.c.run_s, runs.c.wait_s).where(runs.c.ended_at >= since)
+    found: dict[str, TaskSummary] = {}
+    with engine.connect().execution_options(reading=True) as connection:
+        for task, fate, run_s, wait_s in connection.execute(query):
+            name = task or "unknown"
+            summary = found.setdefault(name, TaskSummary(name, {}, [], []))
+            summary.fates[fate] = summary.fates.get(fate, 0) + 1
+            summary.run_s.extend([run_s] if run_s is not None else [])
+            summary.wait_s.extend([wait_s] if wait_s is not None else [])
+    return sorted(found.values(), key=lambda summary: summary.task)
+
+
+def lost(engine: Engine, since: float = 0.0) -> dict[str, tuple[int, int]]:
+    """Return what could not be kept since then: records and bytes, by reason."""
+    query = (
+        select(losses.c.reason, func.sum(func.coalesce(losses.c.records, 0)), func.sum(func.coalesce(losses.c.bytes, 0)))
+        .where(losses.c.at >= since)
+        .group_by(losses.c.reason)
+    )
+    with engine.connect().execution_options(reading=True) as connection:
+        return {reason: (int(records), int(bytes_)) for reason, records, bytes_ in connection.execute(query)}
+
+
+def _matching(query: Select[Any], wanted: JobFilter) -> Select[Any]:
+    for column, value in ((jobs.c.task, wanted.task), (jobs.c.queue, wanted.queue), (jobs.c.worker, wanted.worker)):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(jobs.c.changed_at >= wanted.since)
+    return query.where(or_(*_states(wanted.states))) if wanted.states else query
+
+
+def _states(states: frozenset[str]) -> Sequence[Any]:
+    conditions = [jobs.c.fate.in_(sorted(states & set(Fate)))]
+    if "running" in states:
+        conditions.append(jobs.c.fate.is_(None) & (jobs.c.open_runs > 0))
+    if "waiting" in states:
+        conditions.append(jobs.c.fate.is_(None) & (jobs.c.open_runs == 0))
+    return conditions
+
+
+def _job(row: RowMapping) -> Job:
+    return Job(**{**row, "fate": Fate(row["fate"]) if row["fate"] else None})
+
+
+def _run(row: RowMapping) -> Run:
+    return Run(**{**row, "fate": Fate(row["fate"]) if row["fate"] else None})
