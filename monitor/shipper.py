@@ -18,7 +18,7 @@ from typing import Any
 
 from celery import Celery, bootsteps, signals
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from monitor.settings import Settings, make_private
 from monitor.spool import Reading, Segment, segments
@@ -126,62 +126,73 @@ class Shipper:
         except writes.PositionMovedError:
             self._positions.clear()
             raise
-        except OperationalError:
-            raise
-        except DBAPIError as fault:
+        except Exception as fault:
+            if not _is_refusal(fault):
+                raise
             self._save_apart(engine, readings, fault)
         self._losses = []
         for reading in readings:
             self._positions[reading.segment] = reading.end
 
-    def _save_apart(self, engine: Engine, readings: list[Reading], fault: DBAPIError) -> None:
-        """Save record by record, so that one the database refuses does not hold up all the others."""
-        logger.warning("The store refuses a batch of events; they are saved one by one: %s", fault.orig)
+    def _save_apart(self, engine: Engine, readings: list[Reading], fault: Exception) -> None:
+        """Save record by record, so that one the store cannot take does not hold up all the others."""
+        logger.warning("The store refuses a batch of events; they are saved one by one: %s", fault)
         for reading in readings:
-            ends = [position for position, _, _ in reading.records[1:]] + [reading.end]
-            start = reading.start
-            for record, end in zip(reading.records, ends, strict=False):
-                self._save_one(engine, Reading(reading.segment, start, end, [record]))
-                start = end
+            for piece in reading.pieces():
+                self._save_piece(engine, piece)
+        writes.save(engine, self._host, [], self._losses)
 
-    def _save_one(self, engine: Engine, reading: Reading) -> None:
+    def _save_piece(self, engine: Engine, piece: Reading) -> None:
         try:
-            writes.save(engine, self._host, [reading])
-        except OperationalError:
-            raise
-        except DBAPIError as fault:
-            reading.records = []
-            loss = writes.Loss(reading.segment, "refused by the store", records=1)
-            writes.save(engine, self._host, [reading], [loss])
-            logger.error("The store refuses an event, which is lost: %s", fault.orig)  # noqa: TRY400
+            writes.save(engine, self._host, [piece])
+        except Exception as fault:
+            if not _is_refusal(fault):
+                self._positions.clear()  # some pieces are saved already: the store knows how many
+                raise
+            piece.records = []
+            loss = writes.Loss(piece.segment, "refused by the store", records=1)
+            writes.save(engine, self._host, [piece], [loss])
+            logger.exception("The store refuses an event, which is lost")
 
     def _clear(self, engine: Engine, present: list[Segment]) -> None:
         """Delete the files that are wholly in the store, and close the runs of processes that are gone."""
-        done = [found for found in present if found.is_closed() and found.size() <= self._positions[found.name]]
-        unfinished = {found.process for found in present} - {found.process for found in done}
-        writing = {found.process for found in present if found not in done}
-        for process in sorted({found.process for found in done}):
-            its_own = [found for found in done if found.process == process]
-            if process in writing or process in unfinished:
-                self._remove(engine, its_own)  # turned over, or not all read yet: it lives on in another segment
+        by_process: dict[str, list[Segment]] = {}
+        for found in present:
+            by_process.setdefault(found.process, []).append(found)
+        for process, its_own in by_process.items():
+            done = [found for found in its_own if self._is_done(found)]
+            if len(done) < len(its_own):
+                self._gone_since.pop(process, None)
+                self._remove(engine, done)
             elif self._is_gone_for_good(process):
-                closed = writes.lose_open_runs(engine, process, time.time())
-                if closed:
+                if closed := writes.lose_open_runs(engine, process, time.time()):
                     logger.warning("%d runs are lost: their process is gone, and nobody told why", closed)
                 self._remove(engine, its_own)
                 self._gone_since.pop(process, None)
+
+    def _is_done(self, found: Segment) -> bool:
+        return found.is_closed() and found.size() <= self._positions[found.name]
 
     def _is_gone_for_good(self, process: str) -> bool:
         now = time.monotonic()
         return now - self._gone_since.setdefault(process, now) >= GRACE_S
 
     def _remove(self, engine: Engine, done: list[Segment]) -> None:
+        if not done:
+            return
         # The files go first: were the store to forget them first, a crash in between would ship them twice.
         for found in done:
             found.path.unlink(missing_ok=True)
         writes.forget_segments(engine, [found.name for found in done])
         for found in done:
             self._positions.pop(found.name, None)
+
+
+def _is_refusal(fault: Exception) -> bool:
+    """Whether it is what was to be written that is at fault, and not the store's being down, full or read-only."""
+    if isinstance(fault, SQLAlchemyError):
+        return isinstance(fault, (DataError, IntegrityError))
+    return not isinstance(fault, (OSError, MemoryError, StoreError, writes.PositionMovedError))
 
 
 class Shipping:

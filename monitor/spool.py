@@ -10,6 +10,7 @@ A segment is a row of frames: magic, length and CRC-32 of the payload, then the 
 import fcntl
 import itertools
 import logging
+import math
 import os
 import secrets
 import struct
@@ -59,7 +60,7 @@ class Spool:
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
         self._fd = -1
-        self._size = 0
+        self._size = math.inf  # of the open segment; infinite where the next record needs a new one
         self._closed_until = 0.0
 
     def _forget(self) -> None:
@@ -76,7 +77,7 @@ class Spool:
             # The lock keeps a thread from writing to a descriptor that another has just closed, and the system given
             # to somebody else's file.
             with self._lock:
-                if self._fd < 0 or self._size > self._segment_bytes:
+                if self._size > self._segment_bytes:
                     self._turn()
                 if os.write(self._fd, frame) != len(frame):
                     raise OSError(ENOSPC, "the disk is full")
@@ -93,20 +94,21 @@ class Spool:
         self._closed_until = time.monotonic() + RETRY_AFTER_S
         opened = open_segment(self.directory, f"{self.process}-{next(self._numbers):06d}")
         self._close()
-        self._fd, self._closed_until = opened, 0.0
+        self._fd, self._size, self._closed_until = opened, 0, 0.0
         if self._dropped and self.append(Dropped(time.time(), self._dropped, "the spool could not be written")):
             self._dropped = 0
 
     def _close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd, self._size = -1, 0
 
     def _drop(self, fault: Exception) -> None:
         with self._lock:
             self._dropped += 1
-            if isinstance(fault, OSError) and self._fd >= 0:
-                self._close()  # a torn frame may end the segment: nothing may follow it there
+            if isinstance(fault, OSError) and self._size < math.inf:
+                # A torn frame may end the segment: nothing may follow it there. It stays open, and locked, until
+                # there is another, so that the shipper sees that this process lives.
+                self._size = math.inf
                 self._closed_until = time.monotonic() + RETRY_AFTER_S
         now = time.monotonic()
         if now - self._warned_at >= WARN_EVERY_S:
@@ -143,6 +145,15 @@ class Reading:
     records: list[tuple[int, Record, bytes]] = field(default_factory=list)  # position, record, and as it was written
     damaged_bytes: int = 0  # skipped: torn, or with a wrong checksum
     unreadable: int = 0  # whole frames whose record this version does not know
+
+    def pieces(self) -> Iterator["Reading"]:
+        """Yield readings of one record each that are together this one; what was passed over is the first's."""
+        starts = [self.start, *(position for position, _, _ in self.records[1:])]
+        ends = [*starts[1:], self.end]
+        damaged_bytes, unreadable = self.damaged_bytes, self.unreadable
+        for at, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            yield Reading(self.segment, start, end, self.records[at : at + 1], damaged_bytes, unreadable)
+            damaged_bytes = unreadable = 0
 
 
 @dataclass(frozen=True, slots=True)

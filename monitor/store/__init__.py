@@ -3,6 +3,7 @@
 `open_store` connects; `writes` is for the shipper, `reads` for everybody else.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,23 @@ def open_store(url: str, *, create: bool = False) -> Engine:
 
     """
     engine = _engine(url)
+    try:
+        _make_ready(engine, create=create)
+    except StoreError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _make_ready(engine: Engine, *, create: bool) -> None:
     path = _path(engine)
-    if path is not None:
-        if not path.exists() and not create:
-            raise StoreError(f"There is no store at {path} yet: it is made when the first worker with the monitor starts.")
-        if create:
-            _call(engine, _create, path)
+    if path is not None and create:
+        _call(engine, _create)
+    elif path is not None and not path.exists():
+        raise StoreError(f"There is no store at {path} yet: it is made when the first worker with the monitor starts.")
     version = _call(engine, _version)
     if version != HEAD:
         raise StoreError(_version_fault(engine, version))
-    return engine
 
 
 def upgrade_store(url: str) -> tuple[str | None, str]:
@@ -54,15 +62,15 @@ def upgrade_store(url: str) -> tuple[str | None, str]:
 
     """
     engine = _engine(url)
-    path = _path(engine)
-    if path is not None:
-        _call(engine, lambda _: make_private(path.parent))
-    before = _call(engine, _version)
-    if before is not None and before not in KNOWN:
-        raise StoreError(_version_fault(engine, before))
-    if before != HEAD:
-        _call(engine, upgrade)
-    engine.dispose()
+    try:
+        _call(engine, _make_file)
+        before = _call(engine, _version)
+        if before is not None and before not in KNOWN:
+            raise StoreError(_version_fault(engine, before))
+        if before != HEAD:
+            _call(engine, upgrade)
+    finally:
+        engine.dispose()
     return before, HEAD
 
 
@@ -100,13 +108,17 @@ def _path(engine: Engine) -> Path | None:
 
 
 def _create(engine: Engine) -> None:
-    path = _path(engine)
-    if path is not None:
-        make_private(path.parent)
-        if not path.exists():
-            path.touch(mode=0o600)
+    _make_file(engine)
     if _version(engine) in KNOWN - {HEAD} | {None}:
         upgrade(engine)
+
+
+def _make_file(engine: Engine) -> None:
+    """Make an embedded store's file, for its owner alone."""
+    path = _path(engine)
+    if path is not None and not path.exists():
+        make_private(path.parent)
+        path.touch(mode=0o600)
 
 
 def _version(engine: Engine) -> str | None:
@@ -125,7 +137,7 @@ def _version_fault(engine: Engine, version: str | None) -> str:
     return f"{name} has schema {version}, which this version does not know (it knows up to {HEAD}): upgrade networx-monitor."
 
 
-def _call(engine: Engine, function: Any, *arguments: Any) -> Any:
+def _call(engine: Engine, function: Callable[[Engine], Any]) -> Any:
     try:
         return function(engine)
     except (SQLAlchemyError, OSError) as fault:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import psycopg
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from monitor.job import Dropped, Event, Fate, Job, Run, Told
 from monitor.life import life_of
@@ -236,10 +238,18 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Sequence[Any]],
         marks = ", ".join("?" * len(table.c))
         connection.exec_driver_sql(f"{verb} INTO {table.name} VALUES ({marks})", [tuple(row) for row in rows])
         return
+    _copy(connection, f"COPY {table.name} FROM STDIN", rows)
+
+
+def _copy(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """COPY rows through the driver, which SQLAlchemy has no word for; its errors are raised as SQLAlchemy's."""
     cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
-    with cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    try:
+        with cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as fault:
+        raise DBAPIError.instance(statement, None, fault, psycopg.Error, dialect=connection.dialect) from fault
 
 
 def _losses_of(readings: Iterable[Reading]) -> Iterable[Loss]:
