@@ -73,7 +73,9 @@ def store_url(text: str) -> str:
         return "postgresql+psycopg" + text.removeprefix(scheme)
     # The text may hold a password: only its scheme is repeated.
     came = f"one that begins with {scheme + ':'!r}" if ":" in text else "a text without a scheme"
-    raise ValueError(f"expected a URL like sqlite:////var/lib/monitor/store.db or postgresql://user@host/name, got {came}")
+    raise ValueError(
+        f"expected a URL like sqlite:////var/lib/monitor/store.db or postgresql://user@host/name, got {came}"
+    )
 
 
 def positive_int(text: str) -> int:
@@ -126,7 +128,9 @@ def _distribution_version(name: str) -> str:
 
 KNOBS = {
     "store_url": Knob("MONITOR_STORE_URL", store_url, lambda: f"sqlite:///{Path('.monitor/store.db').absolute()}"),
-    "spool_dir": Knob("MONITOR_SPOOL_DIR", lambda text: Path(text).absolute(), lambda: Path(".monitor/spool").absolute()),
+    "spool_dir": Knob(
+        "MONITOR_SPOOL_DIR", lambda text: Path(text).absolute(), lambda: Path(".monitor/spool").absolute()
+    ),
     "spool_max_mb": Knob("MONITOR_SPOOL_MAX_MB", positive_int, lambda: 512),
     "store_arguments": Knob("MONITOR_ARGUMENTS", switch, lambda: True),
     "redact": Knob("MONITOR_REDACT", names, frozenset),

@@ -13,16 +13,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, bootsteps, signals
-from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from monitor.settings import Settings, make_private
 from monitor.spool import Reading, Segment, segments
-from monitor.store import StoreError, open_store, writes
+from monitor.store import PositionMovedError, RefusedError, Store, StoreError, open_store, writes
 
 logger = logging.getLogger("monitor.shipper")
 
@@ -46,7 +45,7 @@ class Shipper:
         self._settings = settings
         self._directory = settings.spool_dir
         self._host = socket.gethostname()
-        self._engine: Engine | None = None
+        self._engine: Store | None = None
         self._positions: dict[str, int] = {}
         self._gone_since: dict[str, float] = {}
         self._losses: list[writes.Loss] = []
@@ -55,7 +54,7 @@ class Shipper:
         """Move everything that is in the spool now.
 
         Raises:
-            StoreError, SQLAlchemyError: when the store cannot take it; it stays in the spool.
+            StoreError: when the store cannot take it; it stays in the spool.
 
         """
         present = segments(self._directory)
@@ -75,7 +74,7 @@ class Shipper:
         if self._engine:
             self._engine.dispose()
 
-    def _open(self) -> Engine:
+    def _open(self) -> Store:
         if self._engine is None:
             self._engine = open_store(self._settings.store_url, create=True)
         return self._engine
@@ -99,12 +98,12 @@ class Shipper:
         self._losses.append(writes.Loss(found.name, "the spool was full", records=records))
         logger.error("The spool is full: %d events were dropped, the oldest ones, from %s", records, found.path)
 
-    def _ask_positions(self, engine: Engine, present: list[Segment]) -> None:
+    def _ask_positions(self, engine: Store, present: list[Segment]) -> None:
         unknown = [found.name for found in present if found.name not in self._positions]
         if unknown:
             self._positions.update(dict.fromkeys(unknown, 0) | writes.positions(engine, unknown))
 
-    def _move_batch(self, engine: Engine, present: list[Segment]) -> bool:
+    def _move_batch(self, engine: Store, present: list[Segment]) -> bool:
         """Move one batch, a piece of as many segments as it holds; return whether there was anything."""
         readings: list[Reading] = []
         size = 0
@@ -120,21 +119,19 @@ class Shipper:
         self._save(engine, readings)
         return bool(readings)
 
-    def _save(self, engine: Engine, readings: list[Reading]) -> None:
+    def _save(self, engine: Store, readings: list[Reading]) -> None:
         try:
             writes.save(engine, self._host, readings, self._losses)
-        except writes.PositionMovedError:
+        except PositionMovedError:
             self._positions.clear()
             raise
-        except Exception as fault:
-            if not _is_refusal(fault):
-                raise
+        except RefusedError as fault:
             self._save_apart(engine, readings, fault)
         self._losses = []
         for reading in readings:
             self._positions[reading.segment] = reading.end
 
-    def _save_apart(self, engine: Engine, readings: list[Reading], fault: Exception) -> None:
+    def _save_apart(self, engine: Store, readings: list[Reading], fault: RefusedError) -> None:
         """Save record by record, so that one the store cannot take does not hold up all the others."""
         logger.warning("The store refuses a batch of events; they are saved one by one: %s", fault)
         for reading in readings:
@@ -142,19 +139,19 @@ class Shipper:
                 self._save_piece(engine, piece)
         writes.save(engine, self._host, [], self._losses)
 
-    def _save_piece(self, engine: Engine, piece: Reading) -> None:
+    def _save_piece(self, engine: Store, piece: Reading) -> None:
         try:
             writes.save(engine, self._host, [piece])
-        except Exception as fault:
-            if not _is_refusal(fault):
-                self._positions.clear()  # some pieces are saved already: the store knows how many
-                raise
+        except RefusedError as fault:
             piece.records = []
             loss = writes.Loss(piece.segment, "refused by the store", records=1)
             writes.save(engine, self._host, [piece], [loss])
-            logger.exception("The store refuses an event, which is lost")
+            logger.error("The store refuses an event, which is lost: %s", fault)  # noqa: TRY400 (expected: no traceback)
+        except StoreError:
+            self._positions.clear()  # some pieces are saved already: the store knows how many
+            raise
 
-    def _clear(self, engine: Engine, present: list[Segment]) -> None:
+    def _clear(self, engine: Store, present: list[Segment]) -> None:
         """Delete the files that are wholly in the store, and close the runs of processes that are gone."""
         by_process: dict[str, list[Segment]] = {}
         for found in present:
@@ -177,7 +174,7 @@ class Shipper:
         now = time.monotonic()
         return now - self._gone_since.setdefault(process, now) >= GRACE_S
 
-    def _remove(self, engine: Engine, done: list[Segment]) -> None:
+    def _remove(self, engine: Store, done: list[Segment]) -> None:
         if not done:
             return
         # The files go first: were the store to forget them first, a crash in between would ship them twice.
@@ -186,13 +183,6 @@ class Shipper:
         writes.forget_segments(engine, [found.name for found in done])
         for found in done:
             self._positions.pop(found.name, None)
-
-
-def _is_refusal(fault: Exception) -> bool:
-    """Whether it is what was to be written that is at fault, and not the store's being down, full or read-only."""
-    if isinstance(fault, SQLAlchemyError):
-        return isinstance(fault, (DataError, IntegrityError))
-    return not isinstance(fault, (OSError, MemoryError, StoreError, writes.PositionMovedError))
 
 
 class Shipping:
@@ -261,7 +251,7 @@ class Shipping:
                 shipper.ship()
                 pause_s = PASS_EVERY_S
                 warnings.over()
-            except (StoreError, SQLAlchemyError, writes.PositionMovedError) as fault:
+            except (StoreError, PositionMovedError) as fault:
                 pause_s = min(2 * pause_s, BACK_OFF_MOST_S)
                 warnings.say(fault, shipper.backlog_bytes())
             except Exception:
@@ -283,8 +273,7 @@ class _Warnings:
         now = time.monotonic()
         if self._said_at is None or now - self._said_at >= WARN_EVERY_S:
             self._said_at = now
-            words = " ".join(str(getattr(fault, "orig", None) or fault).split())
-            logger.warning("Events wait in the spool, %.1f MB so far: %s", backlog_bytes / 1e6, words)
+            logger.warning("Events wait in the spool, %.1f MB so far: %s", backlog_bytes / 1e6, fault)
 
     def over(self) -> None:
         if self._said_at is not None:
@@ -310,10 +299,8 @@ def _try_lock(directory: Path) -> int | None:
 
 
 def _close_quietly(fd: int) -> None:
-    try:
+    with suppress(OSError):
         os.close(fd)
-    except OSError:
-        pass
 
 
 def _start_thread(target: Callable[[], None], name: str) -> None:
@@ -338,11 +325,10 @@ def ship_from(app: Celery, shipping: Shipping) -> None:
     class ShipperStep(bootsteps.StartStopStep):
         """Hangs the shipper into the worker's blueprint: the consumer's restarts with each lost connection."""
 
-        label = "Monitor's shipper"
-        requires = ("celery.worker.components:Pool",)  # so that it starts after the first forks
+        requires = ("celery.worker.components:Pool",)  # type: ignore[assignment]  # so that it starts after the first forks
 
         def __init__(self, worker: Any, **_: Any) -> None:
-            super().__init__(worker)
+            super().__init__(worker)  # type: ignore[no-untyped-call]
             shipping.belongs_to_worker()
 
         def start(self, worker: Any) -> None:

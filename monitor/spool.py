@@ -79,13 +79,16 @@ class Spool:
             with self._lock:
                 if self._size > self._segment_bytes:
                     self._turn()
-                if os.write(self._fd, frame) != len(frame):
-                    raise OSError(ENOSPC, "the disk is full")
-                self._size += len(frame)
+                self._write(frame)
         except Exception as fault:  # noqa: BLE001 (whatever it is, the job comes first)
             self._drop(fault)
             return False
         return True
+
+    def _write(self, frame: bytes) -> None:
+        if os.write(self._fd, frame) != len(frame):
+            raise OSError(ENOSPC, "the disk is full")
+        self._size += len(frame)
 
     def _turn(self) -> None:
         """Begin a new segment, and say in it how many records were dropped before."""
@@ -244,7 +247,7 @@ def _frame_size(data: bytes, at: int) -> int:
     """Return the size of the whole, sound frame at a place, or 0."""
     if at + HEAD.size > len(data):
         return 0
-    magic, length, checksum = HEAD.unpack_from(data, at)
+    magic, length, checksum = _unpack(data, at)
     end = at + HEAD.size + length
     if magic != MAGIC or end > len(data) or crc32(data[at + HEAD.size : end]) != checksum:
         return 0
@@ -255,8 +258,13 @@ def _is_hopeless(data: bytes, at: int) -> bool:
     """Whether no further byte can make a sound frame of what begins here."""
     if at + HEAD.size > len(data):
         return False
-    magic, length, _ = HEAD.unpack_from(data, at)
+    magic, length, _ = _unpack(data, at)
     return magic != MAGIC or at + HEAD.size + length <= len(data)
+
+
+def _unpack(data: bytes, at: int) -> tuple[int, int, int]:
+    magic, length, checksum = HEAD.unpack_from(data, at)
+    return int(magic), int(length), int(checksum)
 
 
 def _magics(data: bytes, start: int) -> Iterator[int]:

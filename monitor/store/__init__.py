@@ -3,25 +3,23 @@
 `open_store` connects; `writes` is for the shipper, `reads` for everybody else.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from monitor.settings import make_private
+from monitor.store.faults import PositionMovedError, RefusedError, StoreError, name_of, told_plainly
 from monitor.store.migrate import HEAD, KNOWN, VERSION_TABLE, upgrade
 
-__all__ = ["StoreError", "open_store", "upgrade_store"]
+__all__ = ["PositionMovedError", "RefusedError", "Store", "StoreError", "open_store", "upgrade_store"]
 
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 30_000
 
 
-class StoreError(Exception):
-    """The store cannot be used; the message says why and what to do, in one sentence, without a password."""
+Store = Engine
 
 
 def open_store(url: str, *, create: bool = False) -> Engine:
@@ -36,7 +34,8 @@ def open_store(url: str, *, create: bool = False) -> Engine:
     """
     engine = _engine(url)
     try:
-        _make_ready(engine, create=create)
+        with told_plainly(engine):
+            _make_ready(engine, create=create)
     except StoreError:
         engine.dispose()
         raise
@@ -46,10 +45,10 @@ def open_store(url: str, *, create: bool = False) -> Engine:
 def _make_ready(engine: Engine, *, create: bool) -> None:
     path = _path(engine)
     if path is not None and create:
-        _call(engine, _create)
+        _create(engine)
     elif path is not None and not path.exists():
         raise StoreError(f"There is no store at {path} yet: it is made when the first worker with the monitor starts.")
-    version = _call(engine, _version)
+    version = _version(engine)
     if version != HEAD:
         raise StoreError(_version_fault(engine, version))
 
@@ -63,20 +62,16 @@ def upgrade_store(url: str) -> tuple[str | None, str]:
     """
     engine = _engine(url)
     try:
-        _call(engine, _make_file)
-        before = _call(engine, _version)
-        if before is not None and before not in KNOWN:
-            raise StoreError(_version_fault(engine, before))
-        if before != HEAD:
-            _call(engine, upgrade)
+        with told_plainly(engine):
+            _make_file(engine)
+            before = _version(engine)
+            if before is not None and before not in KNOWN:
+                raise StoreError(_version_fault(engine, before))
+            if before != HEAD:
+                upgrade(engine)
     finally:
         engine.dispose()
     return before, HEAD
-
-
-def name_of(engine: Engine) -> str:
-    """Return the store's URL without its password."""
-    return engine.url.render_as_string(hide_password=True)
 
 
 def _engine(url: str) -> Engine:
@@ -134,16 +129,5 @@ def _version_fault(engine: Engine, version: str | None) -> str:
         return f"{name} holds no store yet: run `celery -A … monitor store upgrade`."
     if version in KNOWN:
         return f"{name} has schema {version}, this version needs {HEAD}: run `celery -A … monitor store upgrade`."
-    return f"{name} has schema {version}, which this version does not know (it knows up to {HEAD}): upgrade networx-monitor."
-
-
-def _call(engine: Engine, function: Callable[[Engine], Any]) -> Any:
-    try:
-        return function(engine)
-    except (SQLAlchemyError, OSError) as fault:
-        raise StoreError(f"The store {name_of(engine)} cannot be used: {_reason(fault)}.") from fault
-
-
-def _reason(fault: Exception) -> str:
-    cause = fault.orig if isinstance(fault, DatabaseError) else fault
-    return " ".join(str(cause).split()).rstrip(".")
+    unknown = f"{name} has schema {version}, which this version does not know (it knows up to {HEAD})"
+    return f"{unknown}: upgrade networx-monitor."

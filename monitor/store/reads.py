@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, RowMapping, Select, func, or_, select
+from sqlalchemy import ColumnElement, Engine, RowMapping, Select, func, or_, select
 
 from monitor.job import Event, Fate, Job, Run
 from monitor.store.tables import events, jobs, losses, runs
@@ -84,7 +84,9 @@ def story(engine: Engine, job_id: str) -> Story | None:
         its_runs = [_run(row) for row in connection.execute(found).mappings()]
         bodies = select(events.c.body).where(events.c.job == job_id).order_by(events.c.at.desc()).limit(MAX_RUNS * 3)
         its_events = [_decode(body) for (body,) in connection.execute(bodies)]
-        family = select(jobs).where(jobs.c.root == (job.root or job_id)).order_by(jobs.c.first_sent_at).limit(MAX_FAMILY)
+        family = (
+            select(jobs).where(jobs.c.root == (job.root or job_id)).order_by(jobs.c.first_sent_at).limit(MAX_FAMILY)
+        )
         relatives = [_job(row) for row in connection.execute(family).mappings()]
     return Story(job, its_runs[::-1], its_events[::-1], relatives)
 
@@ -113,7 +115,9 @@ def tasks(engine: Engine, since: float) -> list[TaskSummary]:
 def lost(engine: Engine, since: float = 0.0) -> dict[str, tuple[int, int]]:
     """Return what could not be kept since then: records and bytes, by reason."""
     query = (
-        select(losses.c.reason, func.sum(func.coalesce(losses.c.records, 0)), func.sum(func.coalesce(losses.c.bytes, 0)))
+        select(
+            losses.c.reason, func.sum(func.coalesce(losses.c.records, 0)), func.sum(func.coalesce(losses.c.bytes, 0))
+        )
         .where(losses.c.at >= since)
         .group_by(losses.c.reason)
     )
@@ -130,8 +134,8 @@ def _matching(query: Select[Any], wanted: JobFilter) -> Select[Any]:
     return query.where(or_(*_states(wanted.states))) if wanted.states else query
 
 
-def _states(states: frozenset[str]) -> Sequence[Any]:
-    conditions = [jobs.c.fate.in_(sorted(states & set(Fate)))]
+def _states(states: frozenset[str]) -> Sequence[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [jobs.c.fate.in_(sorted(states & set(Fate)))]
     if "running" in states:
         conditions.append(jobs.c.fate.is_(None) & (jobs.c.open_runs > 0))
     if "waiting" in states:

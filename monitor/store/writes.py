@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from monitor.job import Dropped, Event, Fate, Job, Run, Told
 from monitor.life import life_of
 from monitor.spool import Reading
+from monitor.store.faults import PositionMovedError, told_plainly, writing
 from monitor.store.tables import events, jobs, losses, runs, segments
 
 # A message that is given out again and again can make one job's events endless: its life is told from the latest.
@@ -29,10 +30,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Event).decode
 
 
-class PositionMovedError(Exception):
-    """The store holds more or less of a segment than its reader thought: it must ask for the positions again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Loss:
     """Something that could not be kept: how many records, or, where these cannot be told, how many bytes."""
@@ -45,7 +42,7 @@ class Loss:
 
 def positions(engine: Engine, names: Sequence[str]) -> dict[str, int]:
     """Return how far each segment is in the store, in bytes; those it does not know are left out."""
-    with engine.connect().execution_options(reading=True) as connection:
+    with told_plainly(engine), engine.connect().execution_options(reading=True) as connection:
         return {name: position for name, (_, position) in _known_segments(connection, names).items()}
 
 
@@ -53,10 +50,12 @@ def save(engine: Engine, host: str, readings: Sequence[Reading], more_losses: It
     """Write a batch, what it means for its jobs, and how far it came, in one transaction.
 
     Raises:
-        PositionMovedError: when the store is not where the readings start; nothing is written then.
+        PositionMovedError: when the store is not where the readings start.
+        RefusedError: when it cannot take something of the batch.
+        StoreError: when it cannot be used. In no case anything is written.
 
     """
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         ids = _advance(connection, readings)
         rows, told = [], defaultdict(list)
         for reading in readings:
@@ -71,11 +70,12 @@ def save(engine: Engine, host: str, readings: Sequence[Reading], more_losses: It
 
 def lose_open_runs(engine: Engine, process: str, now: float) -> int:
     """Close the runs that a process left open when it went without a word; return how many."""
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         # The ids of its runs are the process, a hyphen and a number; the full stop is the character after the hyphen.
         found = connection.execute(
-            select(runs.c.id, runs.c.job, runs.c.pid, runs.c.acks_late)
-            .where(runs.c.id >= f"{process}-", runs.c.id < f"{process}.", runs.c.fate.is_(None))
+            select(runs.c.id, runs.c.job, runs.c.pid, runs.c.acks_late).where(
+                runs.c.id >= f"{process}-", runs.c.id < f"{process}.", runs.c.fate.is_(None)
+            )
         ).all()
         if not found:
             return 0
@@ -88,7 +88,7 @@ def lose_open_runs(engine: Engine, process: str, now: float) -> int:
 
 def forget_segments(engine: Engine, names: Sequence[str]) -> None:
     """Forget segments whose files are gone."""
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         connection.execute(delete(segments).where(segments.c.name.in_(names)))
 
 
@@ -102,13 +102,13 @@ def prune(engine: Engine, older_than_days: int, now: float | None = None) -> int
     pruned = 0
     while count := _prune_batch(engine, before):
         pruned += count
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         connection.execute(delete(losses).where(losses.c.at < before))
     return pruned
 
 
 def _prune_batch(engine: Engine, before: float) -> int:
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         old = select(jobs.c.id).where(jobs.c.changed_at < before, jobs.c.fate.is_not(None)).limit(PRUNE_BATCH)
         ids = connection.execute(old).scalars().all()
         for table, column in ((events, events.c.job), (runs, runs.c.job), (jobs, jobs.c.id)):
@@ -157,7 +157,8 @@ def _tell_jobs(connection: Connection, told: dict[str, list[Event]]) -> None:
     _of_jobs_alone(connection)
     known = _known_jobs(connection, list(told))
     all_told = {**told, **_events_of(connection, known)}
-    job_rows, run_rows = [], []
+    job_rows: list[list[Any]] = []
+    run_rows: list[list[Any]] = []
     for id_, its_events in all_told.items():
         job, its_runs = life_of(id_, its_events)
         if len(its_events) >= MAX_EVENTS_A_JOB:
@@ -189,7 +190,8 @@ def _events_of(connection: Connection, ids: list[str]) -> dict[str, list[Event]]
               FROM monitor_events
              WHERE job"""
     found = defaultdict(list)
-    for id_, body in _about(connection, query, ids, f") AS numbered WHERE nth <= {MAX_EVENTS_A_JOB}") if ids else ():
+    latest = f") AS numbered WHERE nth <= {MAX_EVENTS_A_JOB}"
+    for id_, body in _about(connection, query, ids, latest) if ids else ():
         found[id_].append(_decode(body))
     return found
 

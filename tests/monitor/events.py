@@ -11,7 +11,7 @@ WORKER = "w1@alpha"
 
 def sent(job: str = "a", at: float = 100.0, **more: Any) -> Sent:
     """A message for the job was sent."""
-    fields = {
+    fields: dict[str, Any] = {
         "task": "optimize",
         "queue": "optimization",
         "first_sent_at": at,
@@ -29,7 +29,7 @@ def sent(job: str = "a", at: float = 100.0, **more: Any) -> Sent:
 
 def started(job: str = "a", at: float = 101.0, run: str = "p-1", **more: Any) -> Started:
     """A run of the job started; of the message sent at 100 unless told otherwise."""
-    fields = {
+    fields: dict[str, Any] = {
         "task": "optimize",
         "queue": "optimization",
         "worker": WORKER,
@@ -51,13 +51,20 @@ def started(job: str = "a", at: float = 101.0, run: str = "p-1", **more: Any) ->
 
 def ended(job: str = "a", at: float = 103.0, run: str = "p-1", fate: Fate = Fate.SUCCEEDED, **more: Any) -> Ended:
     """A run of the job ended after 2 s."""
-    fields = {"run_s": 2.0, "cpu_s": 1.0, "grew_bytes": 0, "reason": None, "error": None, "labels": None}
+    fields: dict[str, Any] = {
+        "run_s": 2.0,
+        "cpu_s": 1.0,
+        "grew_bytes": 0,
+        "reason": None,
+        "error": None,
+        "labels": None,
+    }
     return Ended(job=job, at=at, run=run, fate=fate, **(fields | more))
 
 
 def told(job: str = "a", at: float = 103.0, fate: Fate = Fate.LOST, **more: Any) -> Told:
     """The main process told a fate of the message sent at 100."""
-    fields = {
+    fields: dict[str, Any] = {
         "reason": "because",
         "run": None,
         "task": "optimize",

@@ -34,17 +34,33 @@ LIVES: dict[str, tuple[list[Event], str, list[str | None]]] = {
         ["retried", "succeeded"],
     ),
     "revoked while its retry is held": (
-        [sent(), started(), RETRY, ended(fate=Fate.RETRIED), told(at=113.0, fate=Fate.REVOKED, sent_at=103.0, retries=1)],
+        [
+            sent(),
+            started(),
+            RETRY,
+            ended(fate=Fate.RETRIED),
+            told(at=113.0, fate=Fate.REVOKED, sent_at=103.0, retries=1),
+        ],
         "revoked",
         ["retried"],
     ),
     "killed": ([sent(), started(), told()], "lost", ["lost"]),
-    "hard limit told twice": ([sent(), started(), HARD_LIMIT, told(fate=Fate.TIMED_OUT, at=102.01)], "timed out", ["timed out"]),
+    "hard limit told twice": (
+        [sent(), started(), HARD_LIMIT, told(fate=Fate.TIMED_OUT, at=102.01)],
+        "timed out",
+        ["timed out"],
+    ),
     "hard limit, then cut off": ([sent(), started(), HARD_LIMIT, ended(fate=Fate.LOST)], "timed out", ["timed out"]),
     "cut off, acknowledged early": ([sent(), started(), ended(fate=Fate.LOST)], "lost", ["lost"]),
     "cut off, acknowledged late": ([sent(), started(acks_late=True), ended(fate=Fate.LOST)], "waiting", ["lost"]),
     "lost and given out again": (
-        [sent(), started(acks_late=True), told(run="p-1", returns=True), started(at=110.0, run="q-1"), ended(at=111.0, run="q-1")],
+        [
+            sent(),
+            started(acks_late=True),
+            told(run="p-1", returns=True),
+            started(at=110.0, run="q-1"),
+            ended(at=111.0, run="q-1"),
+        ],
         "succeeded",
         ["lost", "succeeded"],
     ),
@@ -87,7 +103,7 @@ def test_the_order_of_arrival_does_not_matter(name: str, data: st.DataObject) ->
 
 def test_wait_counts_from_the_due_time_of_an_eta() -> None:
     """A job held until its due time does not wait meanwhile."""
-    events = [sent(), started(at=113.5, eta="1970-01-01T00:01:53Z")]
+    events: list[Event] = [sent(), started(at=113.5, eta="1970-01-01T00:01:53Z")]
 
     (run,) = life_of("a", events)[1]
 
@@ -103,7 +119,10 @@ def test_a_clock_that_was_set_back_gives_no_negative_wait() -> None:
 
 def test_the_job_tells_of_its_latest_run_and_its_first_sending() -> None:
     """Error, worker and times are the latest run's; the first sending stays."""
-    events = [*LIVES["waiting for its retry"][0], started(at=113.5, run="q-1", sent_at=103.0, retries=1, worker="w2@beta")]
+    events: list[Event] = [
+        *LIVES["waiting for its retry"][0],
+        started(at=113.5, run="q-1", sent_at=103.0, retries=1, worker="w2@beta"),
+    ]
     events.append(ended(at=114.0, run="q-1", fate=Fate.FAILED, error=error(), labels={"size": "large"}))
 
     job, _ = life_of("a", events)
@@ -115,7 +134,12 @@ def test_the_job_tells_of_its_latest_run_and_its_first_sending() -> None:
 
 def test_the_main_process_names_the_cause_of_a_run_that_was_cut_off() -> None:
     """The reason of a loss is the main process's, who saw the signal."""
-    events = [sent(), started(), ended(fate=Fate.LOST, reason="cut off"), told(reason="killed by signal 9")]
+    events: list[Event] = [
+        sent(),
+        started(),
+        ended(fate=Fate.LOST, reason="cut off"),
+        told(reason="killed by signal 9"),
+    ]
 
     job, (run,) = life_of("a", events)
 
@@ -124,7 +148,12 @@ def test_the_main_process_names_the_cause_of_a_run_that_was_cut_off() -> None:
 
 def test_a_telling_is_given_to_the_run_of_its_own_worker() -> None:
     """Two workers may run one job at once; a kill on one is not the other's."""
-    events = [sent(), started(run="p-1"), started(run="q-1", at=101.5, worker="w2@beta"), told(worker=WORKER)]
+    events: list[Event] = [
+        sent(),
+        started(run="p-1"),
+        started(run="q-1", at=101.5, worker="w2@beta"),
+        told(worker=WORKER),
+    ]
 
     _, runs = life_of("a", events)
 

@@ -9,7 +9,9 @@ import pytest
 from monitor.settings import Settings, SettingsError, make_private
 
 
-def test_without_settings_everything_lies_under_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_settings_everything_lies_under_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two lines and no configuration are enough."""
     monkeypatch.chdir(tmp_path)
 

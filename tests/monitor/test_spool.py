@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import spool as spool_module
-from monitor.job import Dropped
+from monitor.job import Dropped, Record
 from monitor.spool import MAGIC, Segment, Spool, segments
 from tests.monitor.events import ended, sent, started
 
@@ -21,7 +22,7 @@ ALL = 1_000_000
 def test_what_is_appended_is_read_in_order(tmp_path: Path) -> None:
     """Records come back equal, in their order."""
     spool = Spool(tmp_path / "spool")
-    records = [sent(), started(), ended()]
+    records: list[Record] = [sent(), started(), ended()]
 
     kept = [spool.append(record) for record in records]
 
@@ -136,7 +137,9 @@ def test_a_torn_tail_waits_while_its_process_lives(tmp_path_factory: pytest.Temp
 
 
 @given(place=st.integers(min_value=0), flip=st.integers(min_value=1, max_value=255))
-def test_one_flipped_byte_costs_at_most_one_record(place: int, flip: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_one_flipped_byte_costs_at_most_one_record(
+    place: int, flip: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Reading finds the next sound record, and counts what it passed over."""
     directory = tmp_path_factory.mktemp("spool")
     data, jobs = _closed_segment(directory)
@@ -186,7 +189,7 @@ def test_a_record_of_another_version_is_counted_and_passed_over(tmp_path: Path) 
     """A whole frame that says something unknown does not stop the shipper."""
     path = tmp_path / "p-000001.spool"
     payload = b"\x92\xa3new\x01"
-    path.write_bytes(spool_module.HEAD.pack(MAGIC, len(payload), spool_module.crc32(payload)) + payload)
+    path.write_bytes(spool_module.HEAD.pack(MAGIC, len(payload), crc32(payload)) + payload)
 
     reading = Segment(path).read(0, ALL)
 

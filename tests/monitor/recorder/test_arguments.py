@@ -17,7 +17,9 @@ PLAIN = Arguments(frozenset())
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=50) | st.datetimes(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner) | st.sets(st.text()),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner) | st.sets(st.text())
+    ),
 )
 
 
@@ -28,7 +30,10 @@ def written(*args: Any, task: Any = None, **kwargs: Any) -> dict[str, Any]:
 
 def test_plain_arguments_are_stored_as_they_are() -> None:
     """What JSON can say is said exactly, so that a job can be sent again."""
-    assert written(1, "two", [3.5, None], size="large") == {"args": [1, "two", [3.5, None]], "kwargs": {"size": "large"}}
+    assert written(1, "two", [3.5, None], size="large") == {
+        "args": [1, "two", [3.5, None]],
+        "kwargs": {"size": "large"},
+    }
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_the_migrations_make_the_very_tables_of_the_code(store: Engine) -> None:
 def test_a_store_from_a_newer_version_is_refused(store: Engine, store_url: str) -> None:
     """The sentence names both versions and what to do."""
     with store.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+        connection.exec_driver_sql("UPDATE monitor_version SET version_num = '9999'")
 
     for attempt in (open_store, upgrade_store):
         with pytest.raises(StoreError, match=f"schema 9999.*up to {HEAD}.*upgrade networx-monitor"):

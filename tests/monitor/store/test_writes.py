@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import func, select
 
 from monitor.job import Dropped, Event, Fate, Record
 from monitor.spool import Reading
-from monitor.store import open_store, reads, writes
+from monitor.store import PositionMovedError, RefusedError, open_store, reads, tables, writes
 from tests.monitor.events import ended, error, sent, started, told
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ def test_a_batch_becomes_jobs_and_runs(store: Engine) -> None:
     story = reads.story(store, "a")
 
     assert story is not None
-    assert (story.job.state, story.job.queue, story.job.error, story.job.run_s) == ("failed", "optimization", "ValueError", 2.0)
+    assert (story.job.state, story.job.queue, story.job.error, story.job.run_s) == (
+        "failed",
+        "optimization",
+        "ValueError",
+        2.0,
+    )
     (run,) = story.runs
     assert (run.worker, run.pid, run.traceback, run.fate) == ("w1@alpha", 7, "Traceback …", Fate.FAILED)
     assert (run.wait_s, run.cpu_s, run.labels) == (1.0, 1.0, '{"size":"small"}')
@@ -70,7 +75,7 @@ def test_a_batch_that_was_saved_is_not_saved_again(store: Engine) -> None:
     """A shipper that died after the commit left a successor that starts from the store's position."""
     save(store, sent(), started())
 
-    with pytest.raises(writes.PositionMovedError):
+    with pytest.raises(PositionMovedError):
         save(store, sent(), started())
 
     assert writes.positions(store, ["p-000001", "unknown"]) == {"p-000001": 20}
@@ -81,9 +86,9 @@ def test_a_batch_that_was_saved_is_not_saved_again(store: Engine) -> None:
 
 def test_a_batch_that_fails_leaves_nothing_behind(store: Engine) -> None:
     """Events and position are written together or not at all."""
-    broken = started(at="never")
+    broken = started(at="never")  # type: ignore[arg-type]
 
-    with pytest.raises((DBAPIError, TypeError)):
+    with pytest.raises(RefusedError):
         save(store, sent(), broken)
 
     assert states(store) == {}
@@ -163,8 +168,11 @@ def test_pruning_deletes_old_jobs_with_all_that_belongs_to_them(store: Engine, m
     assert pruned == 5
     assert states(store) == {"open": "waiting", "young": "succeeded"}
     with store.connect() as connection:
-        kept = {table: connection.exec_driver_sql(f"SELECT count(*) FROM monitor_{table}").scalar() for table in ("events", "runs")}
-    assert kept == {"events": 4, "runs": 1}
+        kept = [
+            connection.execute(select(func.count()).select_from(table)).scalar()
+            for table in (tables.events, tables.runs)
+        ]
+    assert kept == [4, 1]
 
 
 def test_hosts_that_tell_one_job_at_once_lose_none_of_it(store: Engine, store_url: str) -> None:

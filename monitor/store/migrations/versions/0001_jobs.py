@@ -84,10 +84,7 @@ def _create_jobs() -> None:
         sa.Column("changed_at", sa.Double, nullable=False),
         *(sa.Column(name, sa.Double) for name in ("wait_s", "run_s")),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("runs", "open_runs", "retries")),
-        *(
-            sa.Column(name, sa.Text)
-            for name in ("root", "parent", "group", "sender", "version", "arguments", "labels")
-        ),
+        *(sa.Column(name, sa.Text) for name in ("root", "parent", "group", "sender", "version", "arguments", "labels")),
     )
     op.create_index("monitor_jobs_changed", "monitor_jobs", ["changed_at"])
     op.create_index("monitor_jobs_fate", "monitor_jobs", ["fate", "changed_at"])
