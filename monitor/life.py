@@ -73,14 +73,15 @@ def _end(run: Run, event: Ended) -> None:
 
 
 def _blame(target: Run | Job, event: Ended | Told) -> None:
-    if event.error:
-        target.error, target.message, target.fingerprint = event.error.kind, event.error.message, event.error.fingerprint
+    error = event.error
+    if error:
+        target.error, target.message, target.fingerprint = error.kind, error.message, error.fingerprint
         if isinstance(target, Run):
-            target.traceback = event.error.traceback
+            target.traceback = error.traceback
 
 
 def _settle(runs: list[Run], tellings: list[Told]) -> tuple[list[Told], set[str]]:
-    """Give each telling to the run it concerns; return those that concern no run, and the runs whose message returns."""
+    """Give each telling to the run it concerns; return those that concern none, and the runs whose message returns."""
     loose: list[Told] = []
     told: set[str] = set()
     returning = {run.id for run in runs if run.fate is Fate.LOST and run.acks_late}
@@ -169,7 +170,8 @@ def _tell_fate(job: Job, sent: list[Sent], runs: list[Run], loose: list[Told], r
 
 def _is_waiting(sent: list[Sent], runs: list[Run], loose: list[Told]) -> bool:
     """Whether a message was sent that no run and no telling accounts for."""
-    taken = [(run.sent_at, run.started_at or 0.0) for run in runs] + [(telling.sent_at, telling.at) for telling in loose]
+    taken = [(run.sent_at, run.started_at or 0.0) for run in runs]
+    taken += [(telling.sent_at, telling.at) for telling in loose]
     named = {sent_at for sent_at, _ in taken}
     unnamed_until = max((at for sent_at, at in taken if sent_at is None), default=0.0)
     return any(event.at not in named and event.at > unnamed_until for event in sent)

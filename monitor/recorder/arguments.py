@@ -91,7 +91,7 @@ class _Walk:
         return self._text(_repr(value))
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-        shown = {}
+        shown: dict[str, Any] = {}
         for key, inner in value.items():
             if len(shown) == MAX_ITEMS:
                 return self._cut(shown)

@@ -23,7 +23,8 @@ def error_of(exception: BaseException, written: str | None = None) -> Error:
     message = _words(exception)
     trace = exception.__traceback__
     text = "".join(traceback.format_exception(exception)) if trace else written
-    return Error(kind, clip(message, MAX_MESSAGE), clip(text, MAX_TRACEBACK) if text else None, _fingerprint(kind, message, trace))
+    shown = clip(text, MAX_TRACEBACK) if text else None
+    return Error(kind, clip(message, MAX_MESSAGE), shown, _fingerprint(kind, message, trace))
 
 
 def kind_of(exception: BaseException) -> str:

@@ -17,6 +17,7 @@ from monitor.job import Ended, Error, Fate, Started
 from monitor.recorder.arguments import Arguments
 from monitor.recorder.errors import clip, error_of
 from monitor.recorder.queues import QueueNames
+from monitor.recorder.stamps import FIRST_SENT_AT, RECEIVED_AT, SENT_AT
 from monitor.spool import Spool
 
 FATES = {"SUCCESS": Fate.SUCCEEDED, "FAILURE": Fate.FAILED, "RETRY": Fate.RETRIED}
@@ -91,7 +92,7 @@ class Running:
         """Record that a run starts."""
         request = task.request
         get = request.__dict__.get
-        sent_at = get("sent_at")
+        sent_at = get(SENT_AT)
         current = Current(f"{self._spool.process}-{next(self._numbers)}")
         self._spool.append(
             Started(
@@ -104,8 +105,8 @@ class Running:
                 self._pid,
                 self._version,
                 sent_at,
-                get("first_sent_at"),
-                get("received_at"),
+                get(FIRST_SENT_AT),
+                get(RECEIVED_AT),
                 get("eta"),
                 get("retries") or 0,
                 get("root_id"),

@@ -9,12 +9,13 @@ from celery import Celery, signals
 from monitor.job import Event, Sent
 from monitor.recorder.arguments import Arguments
 from monitor.recorder.queues import QueueNames
+from monitor.recorder.stamps import FIRST_SENT_AT, SENT_AT
 
 
 class Sending:
     """Stamps each message with its time, and records it once the broker has it.
 
-    Celery's messages carry no time of their own (5.7). A retry keeps its headers, so `first_sent_at` stays what it was.
+    Celery's messages carry no time of their own (5.7). A retry keeps its headers, so the first time stays what it was.
     """
 
     def __init__(
@@ -37,8 +38,8 @@ class Sending:
     def stamp(self, headers: dict[str, Any], **_: Any) -> None:
         """Write the time of sending into the message."""
         now = time.time()
-        headers["sent_at"] = now
-        headers.setdefault("first_sent_at", now)
+        headers[SENT_AT] = now
+        headers.setdefault(FIRST_SENT_AT, now)
 
     def sent(
         self, sender: str, body: Any, headers: dict[str, Any], exchange: Any, routing_key: str | None, **_: Any
@@ -50,10 +51,10 @@ class Sending:
         self._append(
             Sent(
                 job=headers["id"],
-                at=headers["sent_at"],
+                at=headers[SENT_AT],
                 task=sender,
                 queue=self._queues.of({"exchange": getattr(exchange, "name", exchange), "routing_key": routing_key}),
-                first_sent_at=headers["first_sent_at"],
+                first_sent_at=headers[FIRST_SENT_AT],
                 eta=get("eta"),
                 expires=get("expires"),
                 retries=get("retries") or 0,

@@ -15,6 +15,7 @@ from celery.exceptions import Reject
 from monitor.job import Error, Event, Fate, Told
 from monitor.recorder.errors import clip, error_of
 from monitor.recorder.queues import QueueNames
+from monitor.recorder.stamps import RECEIVED_AT, SENT_AT
 
 CUT_OFF = re.compile(r"signal (\d+) \((\w+)\)|exitcode (-?\d+)")
 CONSUMER_LOG = "celery.worker.consumer.consumer"
@@ -51,8 +52,8 @@ class Witness:
         logging.getLogger(CONSUMER_LOG).addHandler(_UnreadableMessages(self))
 
     def received(self, request: Any, **_: Any) -> None:
-        """Stamp the time into the request, which carries it to the run: no record of its own, in the busiest process."""
-        request.request_dict["received_at"] = time.time()
+        """Stamp the time into the request, which carries it to the run: no record, in the busiest process."""
+        request.request_dict[RECEIVED_AT] = time.time()
 
     def failed(self, sender: Any, task_id: str, exception: BaseException, einfo: Any, **_: Any) -> None:
         """Tell how a run failed that was cut off, or failed after it had told its end."""
@@ -97,12 +98,18 @@ class Witness:
     def unreadable(self, headers: str, fault: object) -> None:
         """Tell of a message whose body cannot be decoded, known by what the log shows of its headers."""
         shown = dict(re.findall(r"'(id|task|root_id|parent_id)': '([^']*)'", headers))
-        sent_at = re.search(r"'sent_at': ([\d.]+)", headers)
-        fields = {**shown, "sent_at": float(sent_at.group(1)) if sent_at else None}
+        sent_at = re.search(rf"'{SENT_AT}': ([\d.]+)", headers)
+        fields = {**shown, SENT_AT: float(sent_at.group(1)) if sent_at else None}
         self._tell(Fate.UNREADABLE, f"its body cannot be decoded: {fault}", fields)
 
     def _tell(
-        self, fate: Fate, reason: str | None, fields: Mapping[str, Any], error: Error | None = None, *, returns: bool = False
+        self,
+        fate: Fate,
+        reason: str | None,
+        fields: Mapping[str, Any],
+        error: Error | None = None,
+        *,
+        returns: bool = False,
     ) -> None:
         get = fields.get
         self._append(
@@ -115,7 +122,7 @@ class Witness:
                 task=get("task"),
                 queue=self._queues.of(get("delivery_info")),
                 worker=get("hostname") or self._worker,
-                sent_at=get("sent_at"),
+                sent_at=get(SENT_AT),
                 root=get("root_id"),
                 parent=get("parent_id"),
                 retries=get("retries"),
@@ -148,7 +155,9 @@ def _cut_off(exception: BaseException) -> tuple[Fate, str | None]:
     if not found:
         return Fate.LOST, f"its process is gone: {exception}"
     number, name, exit_status = found.groups()
-    return Fate.LOST, f"its process exited with {exit_status}" if exit_status else f"its process was killed by signal {number} ({name})"
+    if exit_status:
+        return Fate.LOST, f"its process exited with {exit_status}"
+    return Fate.LOST, f"its process was killed by signal {number} ({name})"
 
 
 def _signal_name(signum: Any) -> str:
