@@ -43,7 +43,7 @@ class Error(msgspec.Struct, frozen=True, array_like=True):
     fingerprint: str
 
 
-class Sent(msgspec.Struct, frozen=True, array_like=True, tag="sent"):
+class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="sent"):
     """A message for the job was accepted by the broker. `at` is stamped into the message and names it later."""
 
     job: str
@@ -61,7 +61,7 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, tag="sent"):
     arguments: str | None  # JSON {"args": […], "kwargs": {…}}, secrets hidden; None where they are not stored
 
 
-class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
+class Started(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="started"):
     """A run of the job began. `arguments` is set only for messages that no monitored process sent."""
 
     job: str
@@ -84,7 +84,7 @@ class Started(msgspec.Struct, frozen=True, array_like=True, tag="started"):
     arguments: str | None
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
+class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="ended"):
     """A run of the job ended, as its own process saw it. `fate` is LOST where the run was cut off from outside."""
 
     job: str
@@ -99,7 +99,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended"):
     labels: dict[str, str] | None
 
 
-class Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
+class Told(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="told"):
     """A fate that only somebody else than the run could tell: the worker's main process, or the shipper.
 
     `returns` says that the broker gives the message out again, so that the job is not over.

@@ -217,8 +217,8 @@ class Shipping:
 
         Where another process ships, it will find what this one wrote.
         """
-        if not self._is_started or self._flushed.is_set():
-            return
+        if not self._is_started or self._flush_asked.is_set():
+            return  # asked once already, and waited for: atexit follows a warm shutdown
         self._flush_asked.set()
         self._wake.set()
         self._flushed.wait(LAST_FLUSH_S)

@@ -59,7 +59,7 @@ class Spool:
         self.process = f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(3)}"
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
-        self._fd = -1
+        self._fd = self._fd_before = -1
         self._size = math.inf  # of the open segment; infinite where the next record needs a new one
         self._closed_until = 0.0
 
@@ -74,36 +74,36 @@ class Spool:
         try:
             payload = _encode(record)
             frame = _pack(MAGIC, len(payload), crc32(payload)) + payload
-            # The lock keeps a thread from writing to a descriptor that another has just closed, and the system given
-            # to somebody else's file.
-            with self._lock:
-                if self._size > self._segment_bytes:
-                    self._turn()
-                self._write(frame)
+            if self._size > self._segment_bytes:
+                self._turn()
+            # No lock: with O_APPEND the system puts each whole write at the end, whichever thread it comes from.
+            if os.write(self._fd, frame) != len(frame):
+                raise OSError(ENOSPC, "the disk is full")  # noqa: TRY301 (the hot path: no call more)
+            self._size += len(frame)
         except Exception as fault:  # noqa: BLE001 (whatever it is, the job comes first)
             self._drop(fault)
             return False
         return True
 
-    def _write(self, frame: bytes) -> None:
-        if os.write(self._fd, frame) != len(frame):
-            raise OSError(ENOSPC, "the disk is full")
-        self._size += len(frame)
-
     def _turn(self) -> None:
         """Begin a new segment, and say in it how many records were dropped before."""
-        if time.monotonic() < self._closed_until:
-            raise OSError(EIO, "it could not be written a moment ago")
-        self._closed_until = time.monotonic() + RETRY_AFTER_S
-        opened = open_segment(self.directory, f"{self.process}-{next(self._numbers):06d}")
-        self._close()
-        self._fd, self._size, self._closed_until = opened, 0, 0.0
+        with self._lock:
+            if self._size <= self._segment_bytes:
+                return  # another thread has just done so
+            if time.monotonic() < self._closed_until:
+                raise OSError(EIO, "it could not be written a moment ago")
+            self._closed_until = time.monotonic() + RETRY_AFTER_S
+            opened = open_segment(self.directory, f"{self.process}-{next(self._numbers):06d}")
+            # Another thread may be about to write to the segment before: it stays open until the next turn. Closed at
+            # once, its descriptor could by then be somebody else's file.
+            _close(self._fd_before)
+            self._fd_before, self._fd, self._size, self._closed_until = self._fd, opened, 0, 0.0
         if self._dropped and self.append(Dropped(time.time(), self._dropped, "the spool could not be written")):
             self._dropped = 0
 
     def _close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
+        _close(self._fd_before)
+        _close(self._fd)
 
     def _drop(self, fault: Exception) -> None:
         with self._lock:
@@ -117,6 +117,11 @@ class Spool:
         if now - self._warned_at >= WARN_EVERY_S:
             self._warned_at = now
             logger.warning("Events are dropped, %d so far: %s: %s", self._dropped, self.directory, fault)
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
 
 
 def open_segment(directory: Path, name: str) -> int:

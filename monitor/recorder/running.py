@@ -9,13 +9,15 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any
 
-from celery import Celery, current_task, signals
+from celery import Celery, signals
 
 from monitor.job import Ended, Error, Fate, Started
 from monitor.recorder.arguments import Arguments
 from monitor.recorder.errors import clip, error_of
+from monitor.recorder.guard import Faults, guarded
 from monitor.recorder.queues import QueueNames
 from monitor.recorder.stamps import FIRST_SENT_AT, RECEIVED_AT, SENT_AT
 from monitor.spool import Spool
@@ -30,18 +32,22 @@ MAX_LABELS = 20
 MAX_LABEL = 200
 MAX_REASON = 500
 
+_exc_info = sys.exc_info
 _getrusage = resource.getrusage
 _wall = time.time
 _monotonic = time.monotonic
 
 
 class Current:
-    """The run that is going on, kept on its request: so it is the thread's or greenlet's own, and goes with it."""
+    """The run that is going on."""
 
-    __slots__ = ("began", "error", "labels", "reason", "run", "usage")
+    __slots__ = ("before", "began", "error", "handled", "job", "labels", "reason", "run", "usage")
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, job: str, run: str, before: "Current | None") -> None:
+        self.job = job
         self.run = run
+        self.before = before  # an eager job runs inside another
+        self.handled = sys.exc_info()[1]  # what its caller was handling already is no fault of the run
         self.error: Error | None = None
         self.reason: str | None = None
         self.labels: dict[str, str] | None = None
@@ -49,12 +55,22 @@ class Current:
         self.began = 0.0
 
 
+# Each thread and each greenlet has its own.
+_current: ContextVar[Current | None] = ContextVar("monitor_run", default=None)
+
+
+def current_run(job: str) -> Current | None:
+    """Return the run of that job that is going on here, if there is one."""
+    current = _current.get()
+    return current if current is not None and current.job == job else None
+
+
 def label(**labels: object) -> None:
     """Label the job that is running with what it is about, as in `label(scenario_type="transport")`.
 
     Values are kept as text of at most 200 characters, 20 labels a run. Outside of a job it does nothing.
     """
-    current = getattr(current_task.request, "monitor_run", None) if current_task else None
+    current = _current.get()
     if current is None:
         return
     kept = current.labels = current.labels or {}
@@ -68,6 +84,8 @@ class Running:
 
     def __init__(self, app: Celery, spool: Spool, arguments: Arguments | None, version: str) -> None:
         self._spool = spool
+        self._append = spool.append
+        self._faults = Faults()
         self._arguments = arguments
         self._version = version
         self._queues = QueueNames(app)
@@ -84,87 +102,85 @@ class Running:
         return (
             (signals.task_prerun, self.started),
             (signals.task_postrun, self.ended),
-            (signals.task_failure, self.failed),
-            (signals.task_retry, self.retried),
+            (signals.task_failure, guarded(self.failed)),
+            (signals.task_retry, guarded(self.retried)),
         )
 
-    def started(self, task: Any, args: Any, kwargs: Any, **_: Any) -> None:
+    def started(self, task_id: str, task: Any, args: Any, kwargs: Any, **_: Any) -> None:
         """Record that a run starts."""
-        request = task.request
-        get = request.__dict__.get
-        sent_at = get(SENT_AT)
-        current = Current(f"{self._spool.process}-{next(self._numbers)}")
-        self._spool.append(
-            Started(
-                request.id,
-                _wall(),
-                current.run,
-                task.name,
-                self._queues.of(get("delivery_info")),
-                get("hostname"),
-                self._pid,
-                self._version,
-                sent_at,
-                get(FIRST_SENT_AT),
-                get(RECEIVED_AT),
-                get("eta"),
-                get("retries") or 0,
-                get("root_id"),
-                get("parent_id"),
-                get("group"),
-                bool(task.acks_late),
-                self._arguments.written(args, kwargs, task) if sent_at is None and self._arguments else None,
-            )
-        )
-        request.monitor_run = current
-        if self._has_usage:
-            current.usage = _getrusage(USAGE_OF)
-        current.began = _monotonic()
+        # Guarded here, not by a wrapper: in the hot path a call more is a good part of the cost.
+        try:
+            current = Current(task_id, f"{self._spool.process}-{next(self._numbers)}", _current.get())
+            self._append(self._start(current.run, task_id, task, args, kwargs))
+            _current.set(current)
+            if self._has_usage:
+                current.usage = _getrusage(USAGE_OF)
+            current.began = _monotonic()
+        except Exception as fault:  # noqa: BLE001
+            self._faults.note(fault)
 
-    def ended(self, task: Any, retval: Any, state: str | None, **_: Any) -> None:
+    def ended(self, task_id: str, retval: Any, state: str | None, **_: Any) -> None:
         """Record that a run ended, as far as the run itself can tell."""
         now = _monotonic()
-        request = task.request
-        current = request.__dict__.pop("monitor_run", None)
-        if current is None:
-            return
-        cpu_s, grew_bytes = _used(current.usage)
-        # After a success an exception on its way can only be of storing the result, or of what follows it.
-        thrown = None if request.is_eager else sys.exc_info()[1]
-        fate = FATES.get(state) if thrown is None else None  # type: ignore[arg-type]
-        if fate is None:
-            fate = _unusual_fate(current, state, retval, thrown)
-        self._spool.append(
-            Ended(
-                request.id,
-                _wall(),
-                current.run,
-                fate,
-                now - current.began,
-                cpu_s,
-                grew_bytes,
-                current.reason,
-                current.error,
-                current.labels,
-            )
-        )
+        try:
+            current = _current.get()
+            if current is not None and current.job == task_id:
+                _current.set(current.before)
+                self._append(self._end(current, now - current.began, retval, state))
+        except Exception as fault:  # noqa: BLE001
+            self._faults.note(fault)
 
-    def failed(self, sender: Any, task_id: str, exception: BaseException, einfo: Any, **_: Any) -> None:
+    def failed(self, task_id: str, exception: BaseException, einfo: Any, **_: Any) -> None:
         """Keep the error of the run that is going on for its end."""
-        request = sender.request
-        current = getattr(request, "monitor_run", None)
-        if current is not None and request.id == task_id:
+        current = current_run(task_id)
+        if current is not None:
             current.error = error_of(exception, getattr(einfo, "traceback", None))
 
     def retried(self, request: Any, reason: Any, einfo: Any, **_: Any) -> None:
         """Keep why the run is retried for its end."""
-        current = getattr(request, "monitor_run", None)
+        current = current_run(request.id)
         if current is None or reason is None:
             return
         current.reason = clip(str(reason), MAX_REASON)
         cause = getattr(reason, "exc", None)
         if isinstance(cause, BaseException):
             current.error = error_of(cause, getattr(einfo, "traceback", None))
+
+    def _start(self, run: str, job: str, task: Any, args: Any, kwargs: Any) -> Started:
+        get = task.request.__dict__.get
+        sent_at = get(SENT_AT)
+        return Started(
+            job,
+            _wall(),
+            run,
+            task.name,
+            self._queues.of(get("delivery_info")),
+            get("hostname"),
+            self._pid,
+            self._version,
+            sent_at,
+            get(FIRST_SENT_AT),
+            get(RECEIVED_AT),
+            get("eta"),
+            get("retries") or 0,
+            get("root_id"),
+            get("parent_id"),
+            get("group"),
+            bool(task.acks_late),
+            self._arguments.written(args, kwargs, task) if sent_at is None and self._arguments else None,
+        )
+
+    def _end(self, current: Current, run_s: float, retval: Any, state: str | None) -> Ended:
+        cpu_s, grew_bytes = _used(current.usage)
+        # An exception that passes by after a success can only be of storing the result, or of what follows it.
+        thrown = _exc_info()[1]
+        if thrown is current.handled:
+            thrown = None
+        fate = FATES.get(state) if thrown is None else None  # type: ignore[arg-type]
+        if fate is None:
+            fate = _unusual_fate(current, state, retval, thrown)
+        error, labels = current.error, current.labels
+        return Ended(current.job, _wall(), current.run, fate, run_s, cpu_s, grew_bytes, current.reason, error, labels)
 
 
 def _used(before: Any) -> tuple[float | None, int | None]:

@@ -8,6 +8,7 @@ from celery import Celery, signals
 
 from monitor.job import Event, Sent
 from monitor.recorder.arguments import Arguments
+from monitor.recorder.guard import guarded
 from monitor.recorder.queues import QueueNames
 from monitor.recorder.stamps import FIRST_SENT_AT, SENT_AT
 
@@ -33,7 +34,10 @@ class Sending:
 
     def hooks(self) -> Iterable[tuple[Any, Callable[..., None]]]:
         """Return each signal with its hook."""
-        return ((signals.before_task_publish, self.stamp), (signals.after_task_publish, self.sent))
+        return (
+            (signals.before_task_publish, guarded(self.stamp)),
+            (signals.after_task_publish, guarded(self.sent)),
+        )
 
     def stamp(self, headers: dict[str, Any], **_: Any) -> None:
         """Write the time of sending into the message."""

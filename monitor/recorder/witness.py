@@ -14,7 +14,9 @@ from celery.exceptions import Reject
 
 from monitor.job import Error, Event, Fate, Told
 from monitor.recorder.errors import clip, error_of
+from monitor.recorder.guard import guarded
 from monitor.recorder.queues import QueueNames
+from monitor.recorder.running import current_run
 from monitor.recorder.stamps import RECEIVED_AT, SENT_AT
 
 CUT_OFF = re.compile(r"signal (\d+) \((\w+)\)|exitcode (-?\d+)")
@@ -33,14 +35,14 @@ class Witness:
     def hooks(self) -> Iterable[tuple[Any, Callable[..., None]]]:
         """Return each signal with its hook."""
         return (
-            (signals.celeryd_init, self.starting),
-            (signals.celeryd_after_setup, self.listen_to_the_log),
-            (signals.task_received, self.received),
-            (signals.task_failure, self.failed),
-            (signals.task_retry, self.cancelled),
-            (signals.task_revoked, self.revoked),
-            (signals.task_unknown, self.unknown),
-            (signals.task_rejected, self.refused),
+            (signals.celeryd_init, guarded(self.starting)),
+            (signals.celeryd_after_setup, guarded(self.listen_to_the_log)),
+            (signals.task_received, guarded(self.received)),
+            (signals.task_failure, guarded(self.failed)),
+            (signals.task_retry, guarded(self.cancelled)),
+            (signals.task_revoked, guarded(self.revoked)),
+            (signals.task_unknown, guarded(self.unknown)),
+            (signals.task_rejected, guarded(self.refused)),
         )
 
     def starting(self, sender: str, **_: Any) -> None:
@@ -59,7 +61,7 @@ class Witness:
         """Tell how a run failed that was cut off, or failed after it had told its end."""
         request = sender.request
         is_its_own = request.id == task_id
-        if (is_its_own and hasattr(request, "monitor_run")) or isinstance(exception, Reject):
+        if current_run(task_id) or isinstance(exception, Reject):
             return  # the run tells it itself
         fate, reason = _cut_off(exception)
         error = error_of(exception, getattr(einfo, "traceback", None))
@@ -70,7 +72,7 @@ class Witness:
 
         Celery calls it a retry, but sends nothing: an early acknowledged job is lost (5.7).
         """
-        if reason is None and not hasattr(request, "monitor_run"):
+        if reason is None and not current_run(request.id):
             returns = bool(sender.acks_late)
             why = "the worker stopped cold and cut it off"
             why += "; its message goes back to the broker" if returns else "; its message was already acknowledged"

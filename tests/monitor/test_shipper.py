@@ -107,14 +107,14 @@ def test_a_full_segment_is_deleted_while_its_process_lives(
     monkeypatch.setattr(shipper_module, "GRACE_S", 0.0)
     spool = Spool(settings.spool_dir, segment_bytes=200)
     spool.append(started(run=f"{spool.process}-1"))
-    spool.append(sent("b"))
-    spool.append(sent("c"))
+    for job in "bcd":
+        spool.append(sent(job))
 
     for _ in range(2):
         shipper.ship()
 
-    assert [found.is_closed() for found in segments(spool.directory)] == [False]
-    assert states(store) == {"a": "running", "b": "waiting", "c": "waiting"}
+    assert [found.is_closed() for found in segments(spool.directory)] == [False, False]
+    assert states(store) == {"a": "running", "b": "waiting", "c": "waiting", "d": "waiting"}
 
 
 def test_a_successor_goes_on_where_the_store_is(
