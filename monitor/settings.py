@@ -2,21 +2,37 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 
-class SettingsError(click.UsageError):
-    """One or more settings are wrong; the message names each, what was expected and what came.
+class SettingsError(click.ClickException):
+    """One or more settings are wrong; the message names each, what was expected and what came."""
 
-    It is a usage error of click, as Celery's own command line reports it: one message, exit status 2, no traceback.
+    exit_code = 2
+
+
+def refuse(faults: Sequence[str]) -> NoReturn:
+    """Say what is wrong with the settings, all at once.
+
+    Raises:
+        SettingsError: where a program loads the application.
+        SystemExit: where Celery's command line does, which would show any exception with a traceback: the message is
+            printed, and the exit status is 2.
+
     """
+    error = SettingsError("\n".join(faults))
+    if click.get_current_context(silent=True) is None:
+        raise error
+    error.show()
+    sys.exit(error.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +65,7 @@ class Settings:
             except ValueError as fault:
                 faults.append(f"{knob.variable}: {fault}.")
         if faults:
-            raise SettingsError("\n".join(faults))
+            refuse(faults)
         return cls(**values)
 
 
