@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import pytest_docker_tools  # type: ignore[import-untyped]
+import pytest_docker_tools
 from pytest_celery.vendors.worker.container import CeleryWorkerContainer
 
 from tests.integration import tasks
