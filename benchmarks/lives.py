@@ -1,4 +1,4 @@
-"""Made-up lives of jobs, told as a sender and pool children tell them: the records that the shipper is measured with."""
+"""Made-up lives of jobs as a sender and pool children tell them: the records that the shipper is measured with."""
 
 import json
 import random
@@ -19,7 +19,7 @@ FAILING = 0.03
 RETRYING = 0.03
 
 TRACEBACK = "Traceback (most recent call last):\n" + "".join(
-    f'  File "/srv/app/workers/optimization.py", line {40 + at}, in step_{at}\n    return self._next(scenario, limit_s={at})\n'
+    f'  File "/srv/app/workers/optimization.py", line {40 + at}, in step_{at}\n    return self._next(scenario, {at})\n'
     for at in range(12)
 )
 

@@ -59,4 +59,4 @@ def name_of(engine: Engine) -> str:
 def words_of(fault: Exception) -> str:
     """Return what a fault says, on one line."""
     cause = fault.orig if isinstance(fault, DatabaseError) else fault
-    return " ".join(str(cause).split()).rstrip(".")
+    return " ".join(str(cause).split()).rstrip(".?")

@@ -1,17 +1,23 @@
 """What pages, rules and the command line read: jobs, their runs, their family, and what was lost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from os.path import commonprefix
+from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, RowMapping, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, func, or_, select
 
 from monitor.job import Event, Fate, Job, Run
+from monitor.store.faults import told_plainly
 from monitor.store.tables import events, jobs, losses, runs
 
 MAX_FAMILY = 200
 MAX_RUNS = 200
+MAX_EVENTS = 600
+LATEST_JOBS = 10_000
+IDS_AT_ONCE = 500
 
 _decode = msgspec.msgpack.Decoder(Event).decode
 
@@ -20,8 +26,9 @@ _decode = msgspec.msgpack.Decoder(Event).decode
 class JobFilter:
     """Which jobs are meant; None means any.
 
-    `states` holds fates, and `waiting` or `running` for jobs that have none yet. `since` is compared with the time of
-    the job's last event, in Unix seconds.
+    `states` holds fates, and `waiting` or `running` for jobs that have none yet; a fate that only a run can have, as
+    `retried`, means the jobs with such a run. `since` is compared with the time of the job's last event, in Unix
+    seconds.
     """
 
     states: frozenset[str] = frozenset()
@@ -33,9 +40,9 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One job's whole life: its runs, its events, both oldest first, and all jobs of its root, itself among them.
+    """One job's whole life: its runs, its events, and all jobs of its root, itself among them; all oldest first.
 
-    Of a job with very many runs or relatives the latest 200 are told.
+    Of very many, the latest MAX_RUNS and MAX_EVENTS are told, and the first MAX_FAMILY.
     """
 
     job: Job
@@ -57,44 +64,73 @@ class TaskSummary:
 def jobs_matching(engine: Engine, wanted: JobFilter, limit: int = 50) -> list[Job]:
     """Return the jobs that match, those with the latest event first."""
     query = _matching(select(jobs), wanted).order_by(jobs.c.changed_at.desc(), jobs.c.id).limit(limit)
-    with engine.connect().execution_options(reading=True) as connection:
+    with _reading(engine) as connection:
         return [_job(row) for row in connection.execute(query).mappings()]
 
 
 def count_by_state(engine: Engine, wanted: JobFilter) -> dict[str, int]:
     """Return how many jobs match, by state."""
-    is_running = jobs.c.open_runs > 0
-    query = _matching(select(jobs.c.fate, is_running, func.count()), wanted).group_by(jobs.c.fate, is_running)
-    counts: dict[str, int] = {}
-    with engine.connect().execution_options(reading=True) as connection:
-        for fate, runs_now, count in connection.execute(query):
-            state = fate or ("running" if runs_now else "waiting")
-            counts[state] = counts.get(state, 0) + count
-    return counts
+    # Asked apart, the fates are counted from their index alone: 40 times faster than from the rows (SQLite, 1 M jobs).
+    by_fate = _matching(select(jobs.c.fate, func.count().label("total")), wanted).group_by(jobs.c.fate)
+    running = _matching(select(func.count()).select_from(jobs), wanted).where(
+        jobs.c.fate.is_(None), jobs.c.open_runs > 0
+    )
+    with _reading(engine) as connection:
+        counts = {row.fate: row.total for row in connection.execute(by_fate)}
+        without_fate, running_now = counts.pop(None, 0), connection.execute(running).scalar_one()
+    counts |= {"running": running_now, "waiting": without_fate - running_now}
+    return {state: count for state, count in counts.items() if count}
 
 
 def story(engine: Engine, job_id: str) -> Story | None:
     """Return one job's whole life; None when the store does not know it."""
-    with engine.connect().execution_options(reading=True) as connection:
+    with _reading(engine) as connection:
         row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
         if row is None:
             return None
         job = _job(row)
         found = select(runs).where(runs.c.job == job_id).order_by(runs.c.started_at.desc()).limit(MAX_RUNS)
         its_runs = [_run(row) for row in connection.execute(found).mappings()]
-        bodies = select(events.c.body).where(events.c.job == job_id).order_by(events.c.at.desc()).limit(MAX_RUNS * 3)
+        bodies = select(events.c.body).where(events.c.job == job_id).order_by(events.c.at.desc()).limit(MAX_EVENTS)
         its_events = [_decode(body) for (body,) in connection.execute(bodies)]
         family = (
             select(jobs).where(jobs.c.root == (job.root or job_id)).order_by(jobs.c.first_sent_at).limit(MAX_FAMILY)
         )
         relatives = [_job(row) for row in connection.execute(family).mappings()]
-    return Story(job, its_runs[::-1], its_events[::-1], relatives)
+    is_among_them = any(relative.id == job.id for relative in relatives)
+    return Story(job, its_runs[::-1], its_events[::-1], relatives if is_among_them else [*relatives, job])
 
 
 def ids_beginning(engine: Engine, beginning: str, limit: int = 10) -> list[str]:
     """Return the ids of jobs that begin so."""
     query = select(jobs.c.id).where(jobs.c.id.startswith(beginning, autoescape=True)).order_by(jobs.c.id).limit(limit)
-    with engine.connect().execution_options(reading=True) as connection:
+    with _reading(engine) as connection:
+        return list(connection.execute(query).scalars())
+
+
+def short_ids(engine: Engine, ids: Sequence[str], least: int = 8) -> dict[str, str]:
+    """Return the shortest beginning of each id, of at least that many characters, that no other job's id shares.
+
+    An id that is the beginning of another one stays whole.
+    """
+    other = jobs.alias()
+    before = select(func.max(other.c.id)).where(other.c.id < jobs.c.id).scalar_subquery()
+    after = select(func.min(other.c.id)).where(other.c.id > jobs.c.id).scalar_subquery()
+    found = {}
+    with _reading(engine) as connection:
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            asked = jobs.c.id.in_(ids[start : start + IDS_AT_ONCE])
+            for id_, *neighbours in connection.execute(select(jobs.c.id, before, after).where(asked)):
+                shared = max(len(commonprefix([id_, neighbour or ""])) for neighbour in neighbours)  # noqa: RUF071
+                found[id_] = id_[: max(least, shared + 1)]
+    return found
+
+
+def latest_names(engine: Engine, field: Literal["task", "queue", "worker"]) -> list[str]:
+    """Return the names that the latest LATEST_JOBS jobs have in that field, in alphabetical order."""
+    latest = select(jobs.c[field]).order_by(jobs.c.changed_at.desc()).limit(LATEST_JOBS).subquery()
+    query = select(latest.c[field]).where(latest.c[field].is_not(None)).distinct().order_by(latest.c[field])
+    with _reading(engine) as connection:
         return list(connection.execute(query).scalars())
 
 
@@ -102,7 +138,7 @@ def tasks(engine: Engine, since: float) -> list[TaskSummary]:
     """Return what became of the runs that ended since then, by task."""
     query = select(runs.c.task, runs.c.fate, runs.c.run_s, runs.c.wait_s).where(runs.c.ended_at >= since)
     found: dict[str, TaskSummary] = {}
-    with engine.connect().execution_options(reading=True) as connection:
+    with _reading(engine) as connection:
         for task, fate, run_s, wait_s in connection.execute(query):
             name = task or "unknown"
             summary = found.setdefault(name, TaskSummary(name, {}, [], []))
@@ -121,8 +157,20 @@ def lost(engine: Engine, since: float = 0.0) -> dict[str, tuple[int, int]]:
         .where(losses.c.at >= since)
         .group_by(losses.c.reason)
     )
-    with engine.connect().execution_options(reading=True) as connection:
+    with _reading(engine) as connection:
         return {reason: (int(records), int(bytes_)) for reason, records, bytes_ in connection.execute(query)}
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    """Give a transaction for reading.
+
+    Raises:
+        StoreError: when the store cannot answer.
+
+    """
+    with told_plainly(engine), engine.connect().execution_options(reading=True) as connection:
+        yield connection
 
 
 def _matching(query: Select[Any], wanted: JobFilter) -> Select[Any]:
@@ -135,7 +183,11 @@ def _matching(query: Select[Any], wanted: JobFilter) -> Select[Any]:
 
 
 def _states(states: frozenset[str]) -> Sequence[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [jobs.c.fate.in_(sorted(states & set(Fate)))]
+    of_jobs = {fate for fate in Fate if fate in states and fate.ends_the_job}
+    of_runs = {fate for fate in Fate if fate in states and not fate.ends_the_job}
+    conditions: list[ColumnElement[bool]] = [jobs.c.fate.in_(sorted(of_jobs))]
+    if of_runs:
+        conditions.append(select(runs.c.id).where(runs.c.job == jobs.c.id, runs.c.fate.in_(sorted(of_runs))).exists())
     if "running" in states:
         conditions.append(jobs.c.fate.is_(None) & (jobs.c.open_runs > 0))
     if "waiting" in states:

@@ -38,8 +38,8 @@ def test_plain_arguments_are_stored_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "PASSWORD", "db_passwd", "secret_key", "auth", "authToken", "api-key", "apikey", "Authorization", "cookies",
-     "aws_access_key_id", "credentials", "connection_string", "session_id", "dsn"],
+    ["password", "PASSWORD", "db_passwd", "secret_key", "auth", "authToken", "api-key", "apikey", "Authorization",
+     "cookies", "aws_access_key_id", "credentials", "connection_string", "session_id", "dsn"],
 )  # fmt: skip
 def test_values_of_secret_names_are_hidden(name: str) -> None:
     """At any depth, whatever the value is."""
