@@ -62,7 +62,10 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="sent"):
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="started"):
-    """A run of the job began. `arguments` is set only for messages that no monitored process sent."""
+    """A run of the job began. `arguments` is set only for messages that no monitored process sent.
+
+    `acks_late` says that the message is acknowledged only after the run, so that it outlives the process.
+    """
 
     job: str
     at: float
@@ -85,7 +88,10 @@ class Started(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="start
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="ended"):
-    """A run of the job ended, as its own process saw it. `fate` is LOST where the run was cut off from outside."""
+    """A run of the job ended, as its own process saw it. `fate` is LOST where the run was cut off from outside.
+
+    `returns` says that the broker gives the message out again, so that the job is not over.
+    """
 
     job: str
     at: float
@@ -97,6 +103,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="ended")
     reason: str | None
     error: Error | None
     labels: dict[str, str] | None
+    returns: bool = False
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="told"):

@@ -22,10 +22,15 @@ def life_of(job: str, events: Iterable[Event]) -> tuple[Job, list[Run]]:
     """Return the job and its runs, oldest first, as these events tell them."""
     ordered = sorted(events, key=_when)
     sent = [event for event in ordered if type(event) is Sent]
+    started = [event for event in ordered if type(event) is Started]
     runs = _runs(ordered)
-    loose, returning = _settle(runs, [event for event in ordered if type(event) is Told])
+    returning = {event.run for event in ordered if type(event) is Ended and event.returns}
+    loose = _settle(runs, [event for event in ordered if type(event) is Told], returning)
     lived = Job(id=job, changed_at=ordered[-1].at)
-    _tell_sending(lived, sent)
+    if sent:
+        _tell_sending(lived, sent)
+    elif started:
+        _tell_foreign_sending(lived, started)
     _tell_runs(lived, runs)
     _tell_fate(lived, sent, runs, loose, returning)
     return lived, runs
@@ -80,11 +85,13 @@ def _blame(target: Run | Job, event: Ended | Told) -> None:
             target.traceback = error.traceback
 
 
-def _settle(runs: list[Run], tellings: list[Told]) -> tuple[list[Told], set[str]]:
-    """Give each telling to the run it concerns; return those that concern none, and the runs whose message returns."""
+def _settle(runs: list[Run], tellings: list[Told], returning: set[str]) -> list[Told]:
+    """Give each telling to the run it concerns; return those that concern none.
+
+    `returning` are the runs whose message returns, as they told it themselves; it is kept true to the tellings.
+    """
     loose: list[Told] = []
     told: set[str] = set()
-    returning = {run.id for run in runs if run.fate is Fate.LOST and run.acks_late}
     # What the shipper concluded from a vanished process comes first, so that whoever knows better overrules it.
     for telling in sorted(tellings, key=lambda telling: telling.run is None):
         run = _concerned(runs, telling)
@@ -96,14 +103,17 @@ def _settle(runs: list[Run], tellings: list[Told]) -> tuple[list[Told], set[str]
         _tell(run, telling, returning)
         if telling.run is None:
             told.add(run.id)
-    return loose, returning
+    return loose
 
 
 def _concerned(runs: list[Run], telling: Told) -> Run | None:
-    """Return the latest run of that message on that worker, or None."""
+    """Return the run of that message on that worker: the latest that had begun, else the first; or None."""
     if telling.run:
         return next((run for run in runs if run.id == telling.run), None)
-    return next((run for run in reversed(runs) if _may_concern(telling, run)), None)
+    # A message that returns may run again within the slack: that run is not the one that was told of.
+    candidates = [run for run in runs if _may_concern(telling, run)]
+    begun = [run for run in candidates if (run.started_at or 0.0) <= telling.at]
+    return begun[-1] if begun else next(iter(candidates), None)
 
 
 def _may_concern(telling: Told, run: Run) -> bool:
@@ -123,20 +133,28 @@ def _tell(run: Run, telling: Told, returning: set[str]) -> None:
     """Overrule what the run said of itself, but for a loss: a run that told its end was not lost."""
     if telling.fate is Fate.LOST and run.fate not in {None, Fate.LOST}:
         return
-    run.fate, run.reason = telling.fate, telling.reason
+    if run.fate is not telling.fate or telling.reason:
+        run.reason = telling.reason
+    run.fate = telling.fate
     run.ended_at = run.ended_at or telling.at
     _blame(run, telling)
     (returning.add if telling.returns else returning.discard)(run.id)
 
 
 def _tell_sending(job: Job, sent: list[Sent]) -> None:
-    if not sent:
-        return
     last = sent[-1]
     job.first_sent_at = min(event.first_sent_at for event in sent)
     job.task, job.queue, job.sender, job.retries = last.task, last.queue, last.sender, last.retries
     job.sent_at, job.due_at, job.expires_at = last.at, seconds(last.eta), seconds(last.expires)
     job.root, job.parent, job.group = last.root, sent[0].parent, last.group
+    job.arguments = last.arguments
+
+
+def _tell_foreign_sending(job: Job, started: list[Started]) -> None:
+    """Tell what the runs know of a sending that nobody recorded."""
+    first, last = started[0], started[-1]
+    job.first_sent_at, job.sent_at, job.due_at = first.first_sent_at, last.sent_at, seconds(last.eta)
+    job.retries, job.root, job.parent, job.group = last.retries, first.root, first.parent, first.group
     job.arguments = last.arguments
 
 

@@ -12,15 +12,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, bootsteps, signals
 
+from monitor.job import Dropped
 from monitor.settings import Settings, make_private
-from monitor.spool import Reading, Segment, segments
+from monitor.spool import Reading, Segment, Spool, segments
 from monitor.store import PositionMovedError, RefusedError, Store, StoreError, open_store, writes
 
 logger = logging.getLogger("monitor.shipper")
@@ -48,7 +48,7 @@ class Shipper:
         self._engine: Store | None = None
         self._positions: dict[str, int] = {}
         self._gone_since: dict[str, float] = {}
-        self._losses: list[writes.Loss] = []
+        self._spool = Spool(self._directory)  # for what the shipper itself has to tell
 
     def ship(self) -> None:
         """Move everything that is in the spool now.
@@ -57,13 +57,13 @@ class Shipper:
             StoreError: when the store cannot take it; it stays in the spool.
 
         """
-        present = segments(self._directory)
-        present = self._bound(present)
+        # As far as they are written now: a pass that ran after busy writers would never come to its end.
+        sizes = self._bound({found: found.size() for found in segments(self._directory)})
         engine = self._open()
-        self._ask_positions(engine, present)
-        while self._move_batch(engine, present):
+        self._ask_positions(engine, sizes)
+        while self._move_batch(engine, sizes):
             pass
-        self._clear(engine, present)
+        self._clear(engine)
 
     def backlog_bytes(self) -> int:
         """Return how much of the spool is not in the store yet, as far as this shipper knows."""
@@ -79,55 +79,50 @@ class Shipper:
             self._engine = open_store(self._settings.store_url, create=True)
         return self._engine
 
-    def _bound(self, present: list[Segment]) -> list[Segment]:
-        """Drop the oldest segments nobody writes to any more, until the spool is within its bound."""
-        sizes = {found: found.size() for found in present}
+    def _bound(self, sizes: dict[Segment, int]) -> dict[Segment, int]:
+        """Drop the oldest segments that nobody writes to, until the spool is within its bound; return what is left."""
         too_much = sum(sizes.values()) - self._settings.spool_max_mb * 1_000_000
-        for found in present:
-            if too_much <= 0:
-                break
-            if found.is_closed():
-                too_much -= sizes[found]
+        for found, size in sizes.items():
+            if too_much > 0 and size and found.is_closed():
+                too_much -= size
                 self._drop(found)
-        return [found for found in present if found.path.exists()]
+        return {found: found.size() for found in sizes}
 
     def _drop(self, found: Segment) -> None:
-        start = self._positions.get(found.name, 0)
-        records = len(found.read(start, found.size()).records)
-        found.path.unlink()
-        self._losses.append(writes.Loss(found.name, "the spool was full", records=records))
+        """Count what is not in the store yet, and empty the file: it stays until the runs of its process are closed."""
+        records = len(found.read(self._positions.get(found.name, 0), found.size()).records)
+        self._spool.append(Dropped(time.time(), records, "the spool was full"))
+        os.truncate(found.path, 0)
         logger.error("The spool is full: %d events were dropped, the oldest ones, from %s", records, found.path)
 
-    def _ask_positions(self, engine: Store, present: list[Segment]) -> None:
+    def _ask_positions(self, engine: Store, present: Iterable[Segment]) -> None:
         unknown = [found.name for found in present if found.name not in self._positions]
         if unknown:
             self._positions.update(dict.fromkeys(unknown, 0) | writes.positions(engine, unknown))
 
-    def _move_batch(self, engine: Store, present: list[Segment]) -> bool:
+    def _move_batch(self, engine: Store, sizes: dict[Segment, int]) -> bool:
         """Move one batch, a piece of as many segments as it holds; return whether there was anything."""
         readings: list[Reading] = []
         size = 0
-        for found in present:
+        for found, written in sizes.items():
             position = self._positions[found.name]
-            if found.size() > position and size < BATCH_BYTES:
+            if written > position and size < BATCH_BYTES:
                 reading = found.read(position, READ_BYTES)
                 if reading.end > reading.start:
                     readings.append(reading)
                     size += reading.end - reading.start
-        if not readings and not self._losses:
-            return False
-        self._save(engine, readings)
+        if readings:
+            self._save(engine, readings)
         return bool(readings)
 
     def _save(self, engine: Store, readings: list[Reading]) -> None:
         try:
-            writes.save(engine, self._host, readings, self._losses)
+            writes.save(engine, self._host, readings)
         except PositionMovedError:
             self._positions.clear()
             raise
         except RefusedError as fault:
             self._save_apart(engine, readings, fault)
-        self._losses = []
         for reading in readings:
             self._positions[reading.segment] = reading.end
 
@@ -137,7 +132,6 @@ class Shipper:
         for reading in readings:
             for piece in reading.pieces():
                 self._save_piece(engine, piece)
-        writes.save(engine, self._host, [], self._losses)
 
     def _save_piece(self, engine: Store, piece: Reading) -> None:
         try:
@@ -151,10 +145,11 @@ class Shipper:
             self._positions.clear()  # some pieces are saved already: the store knows how many
             raise
 
-    def _clear(self, engine: Store, present: list[Segment]) -> None:
+    def _clear(self, engine: Store) -> None:
         """Delete the files that are wholly in the store, and close the runs of processes that are gone."""
         by_process: dict[str, list[Segment]] = {}
-        for found in present:
+        # Asked anew: a process that has meanwhile turned to a new segment is not gone.
+        for found in segments(self._directory):
             by_process.setdefault(found.process, []).append(found)
         for process, its_own in by_process.items():
             done = [found for found in its_own if self._is_done(found)]
@@ -168,7 +163,7 @@ class Shipper:
                 self._gone_since.pop(process, None)
 
     def _is_done(self, found: Segment) -> bool:
-        return found.is_closed() and found.size() <= self._positions[found.name]
+        return found.is_closed() and found.size() <= self._positions.get(found.name, -1)
 
     def _is_gone_for_good(self, process: str) -> bool:
         now = time.monotonic()
@@ -278,7 +273,7 @@ class _Warnings:
     def over(self) -> None:
         if self._said_at is not None:
             self._said_at = None
-            logger.warning("The store takes events again; nothing that waited in the spool was lost")
+            logger.warning("The store takes events again; all that waited in the spool is in it")
 
 
 def _try_lock(directory: Path) -> int | None:
@@ -289,18 +284,12 @@ def _try_lock(directory: Path) -> int | None:
     except OSError:
         return None
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Unlike the segments' locks, this one is the process's alone (POSIX): no child holds it on after its death.
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(fd)
         return None
-    # A child would hold the lock on: it lets go of its copy at the fork.
-    os.register_at_fork(after_in_child=lambda: _close_quietly(fd))
     return fd
-
-
-def _close_quietly(fd: int) -> None:
-    with suppress(OSError):
-        os.close(fd)
 
 
 def _start_thread(target: Callable[[], None], name: str) -> None:

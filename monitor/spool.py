@@ -52,22 +52,27 @@ class Spool:
         self._segment_bytes = segment_bytes
         self._dropped = 0
         self._warned_at = -WARN_EVERY_S
+        self._lock = threading.RLock()
         self._begin()
-        os.register_at_fork(after_in_child=self._forget)
+        # A fork waits for a thread that is turning to a new segment: the child would inherit what it does not know of,
+        # and hold the segment locked after its parent's death.
+        os.register_at_fork(before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._forget)
 
     def _begin(self) -> None:
         self.process = f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(3)}"
-        self._lock = threading.RLock()
         self._numbers = itertools.count(1)
         self._fd = self._fd_before = -1
         self._size = math.inf  # of the open segment; infinite where the next record needs a new one
         self._closed_until = 0.0
 
     def _forget(self) -> None:
-        # Closed without unlocking: the lock belongs to the parent, which still holds the same open file.
-        self._close()
+        inherited = self._fd_before, self._fd
         self._dropped = 0
         self._begin()
+        self._lock.release()
+        # Closed without unlocking: the lock belongs to the parent, which still holds the same open file.
+        for fd in inherited:
+            _close(fd)
 
     def append(self, record: Record) -> bool:
         """Write one record down. Never raises; False when it could not be kept, which is counted."""
@@ -98,8 +103,16 @@ class Spool:
             # once, its descriptor could by then be somebody else's file.
             _close(self._fd_before)
             self._fd_before, self._fd, self._size, self._closed_until = self._fd, opened, 0, 0.0
-        if self._dropped and self.append(Dropped(time.time(), self._dropped, "the spool could not be written")):
-            self._dropped = 0
+            self._tell_drops()
+
+    def _tell_drops(self) -> None:
+        if not self._dropped:
+            return
+        payload = _encode(Dropped(time.time(), self._dropped, "the spool could not be written"))
+        frame = _pack(MAGIC, len(payload), crc32(payload)) + payload
+        if os.write(self._fd, frame) != len(frame):
+            raise OSError(ENOSPC, "the disk is full")
+        self._dropped = 0
 
     def _close(self) -> None:
         _close(self._fd_before)

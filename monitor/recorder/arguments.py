@@ -38,6 +38,8 @@ class Arguments:
 
     def written(self, args: Sequence[Any], kwargs: Mapping[str, Any], task: Any = None) -> str:
         """Return the arguments as JSON text of at most MAX_BYTES."""
+        if not isinstance(args, (list, tuple)):
+            args = [args]  # a foreign message may hold anything
         walk = _Walk(self.is_secret)
         secret = self._positions(task) if args and task is not None else frozenset()
         shown = {

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from celery import Celery, signals
+from celery.concurrency import solo
 
 from monitor.job import Ended, Error, Fate, Started
 from monitor.recorder.arguments import Arguments
@@ -91,6 +92,7 @@ class Running:
         self._queues = QueueNames(app)
         self._numbers = itertools.count(1)
         self._has_usage = not _is_cooperative()
+        self._is_solo = False
         self._pid = os.getpid()
         os.register_at_fork(after_in_child=self._after_fork)
 
@@ -100,11 +102,19 @@ class Running:
     def hooks(self) -> Iterable[tuple[Any, Callable[..., None]]]:
         """Return each signal with its hook."""
         return (
+            (signals.celeryd_after_setup, guarded(self.know_the_pool)),
             (signals.task_prerun, self.started),
             (signals.task_postrun, self.ended),
             (signals.task_failure, guarded(self.failed)),
             (signals.task_retry, guarded(self.retried)),
         )
+
+    def know_the_pool(self, instance: Any, **_: Any) -> None:
+        """Learn whether the worker acknowledges even early messages only after the run.
+
+        The solo pool keeps the event loop, which sends the acknowledgements, from turning while a job runs (5.7).
+        """
+        self._is_solo = issubclass(instance.pool_cls, solo.TaskPool)
 
     def started(self, task_id: str, task: Any, args: Any, kwargs: Any, **_: Any) -> None:
         """Record that a run starts."""
@@ -119,14 +129,14 @@ class Running:
         except Exception as fault:  # noqa: BLE001
             self._faults.note(fault)
 
-    def ended(self, task_id: str, retval: Any, state: str | None, **_: Any) -> None:
+    def ended(self, task_id: str, task: Any, retval: Any, state: str | None, **_: Any) -> None:
         """Record that a run ended, as far as the run itself can tell."""
         now = _monotonic()
         try:
             current = _current.get()
             if current is not None and current.job == task_id:
                 _current.set(current.before)
-                self._append(self._end(current, now - current.began, retval, state))
+                self._append(self._end(current, now - current.began, task, retval, state))
         except Exception as fault:  # noqa: BLE001
             self._faults.note(fault)
 
@@ -166,21 +176,23 @@ class Running:
             get("root_id"),
             get("parent_id"),
             get("group"),
-            bool(task.acks_late),
+            bool(task.acks_late or self._is_solo) and not get("is_eager"),
             self._arguments.written(args, kwargs, task) if sent_at is None and self._arguments else None,
         )
 
-    def _end(self, current: Current, run_s: float, retval: Any, state: str | None) -> Ended:
+    def _end(self, current: Current, run_s: float, task: Any, retval: Any, state: str | None) -> Ended:
         cpu_s, grew_bytes = _used(current.usage)
         # An exception that passes by after a success can only be of storing the result, or of what follows it.
         thrown = _exc_info()[1]
         if thrown is current.handled:
             thrown = None
         fate = FATES.get(state) if thrown is None else None  # type: ignore[arg-type]
+        returns = False
         if fate is None:
             fate = _unusual_fate(current, state, retval, thrown)
-        error, labels = current.error, current.labels
-        return Ended(current.job, _wall(), current.run, fate, run_s, cpu_s, grew_bytes, current.reason, error, labels)
+            returns = fate is Fate.LOST and _returns(task, thrown)
+        reason, error, labels = current.reason, current.error, current.labels
+        return Ended(current.job, _wall(), current.run, fate, run_s, cpu_s, grew_bytes, reason, error, labels, returns)
 
 
 def _used(before: Any) -> tuple[float | None, int | None]:
@@ -208,6 +220,13 @@ def _unusual_fate(current: Current, state: str | None, retval: Any, thrown: Base
     # No state at all means in every pool that the run was cut off; who did it, if anybody tells, overrules this.
     current.reason = f"cut off by {type(thrown).__name__}" if thrown else "cut off"
     return Fate.LOST
+
+
+def _returns(task: Any, thrown: BaseException | None) -> bool:
+    """Whether the broker gives out again the message of a run that was cut off."""
+    # gevent's and eventlet's pools hide that they killed a run: Celery takes it for done, and acknowledges it (5.7).
+    is_hidden = type(thrown).__name__ == "GreenletExit"
+    return bool(task.acks_late) and not task.request.is_eager and not is_hidden
 
 
 def _is_cooperative() -> bool:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
-from celery.exceptions import Reject
+from celery.exceptions import InvalidTaskError, Reject
 
 from monitor.job import Error, Event, Fate, Told
 from monitor.recorder.errors import clip, error_of
@@ -39,10 +39,11 @@ class Witness:
             (signals.celeryd_after_setup, guarded(self.listen_to_the_log)),
             (signals.task_received, guarded(self.received)),
             (signals.task_failure, guarded(self.failed)),
-            (signals.task_retry, guarded(self.cancelled)),
+            (signals.task_retry, guarded(self.retried)),
             (signals.task_revoked, guarded(self.revoked)),
             (signals.task_unknown, guarded(self.unknown)),
             (signals.task_rejected, guarded(self.refused)),
+            (signals.task_internal_error, guarded(self.not_started)),
         )
 
     def starting(self, sender: str, **_: Any) -> None:
@@ -65,18 +66,19 @@ class Witness:
             return  # the run tells it itself
         fate, reason = _cut_off(exception)
         error = error_of(exception, getattr(einfo, "traceback", None))
-        self._tell(fate, reason, vars(request) if is_its_own else {"id": task_id, "task": sender.name}, error)
+        fields = vars(request) if is_its_own else {"id": task_id, "task": sender.name}
+        returns = fate is Fate.TIMED_OUT and bool(sender.acks_late) and not sender.acks_on_timeout
+        self._tell(fate, reason, fields, error, returns=returns)
 
-    def cancelled(self, sender: Any, request: Any, reason: Any = None, **_: Any) -> None:
-        """Tell of a run that a cold shutdown or a lost connection cancelled.
-
-        Celery calls it a retry, but sends nothing: an early acknowledged job is lost (5.7).
-        """
-        if reason is None and not current_run(request.id):
-            returns = bool(sender.acks_late)
-            why = "the worker stopped cold and cut it off"
-            why += "; its message goes back to the broker" if returns else "; its message was already acknowledged"
-            self._tell(Fate.LOST, why, vars(request), returns=returns)
+    def retried(self, sender: Any, request: Any, reason: Any = None, einfo: Any = None, **_: Any) -> None:
+        """Tell of a run that did not ask for its retry."""
+        if current_run(request.id):
+            return  # the run tells it itself
+        if reason is None:
+            self._cancelled(request, returns=bool(sender.acks_late))
+        elif isinstance(reason.exc, WorkerLostError):  # and the task says retry_on_worker_lost
+            error = error_of(reason.exc, getattr(einfo, "traceback", None))
+            self._tell(*_cut_off(reason.exc), vars(request), error)
 
     def revoked(self, request: Any, terminated: bool, signum: Any, expired: bool, **_: Any) -> None:  # noqa: FBT001
         """Tell of a job that was revoked, terminated, or taken too late."""
@@ -97,12 +99,26 @@ class Witness:
         reason = f"{type(exc).__name__}: {exc}" if exc else "it is no task message"
         self._tell(Fate.UNREADABLE, reason, _fields(message))
 
+    def not_started(self, task_id: str, request: Mapping[str, Any], exception: BaseException, **_: Any) -> None:
+        """Tell of a message whose keyword arguments are none: Celery drops it as if its job had succeeded (5.7)."""
+        if isinstance(exception, InvalidTaskError) and not current_run(task_id):
+            self._tell(Fate.UNREADABLE, f"InvalidTaskError: {exception}", request)
+
     def unreadable(self, headers: str, fault: object) -> None:
         """Tell of a message whose body cannot be decoded, known by what the log shows of its headers."""
         shown = dict(re.findall(r"'(id|task|root_id|parent_id)': '([^']*)'", headers))
         sent_at = re.search(rf"'{SENT_AT}': ([\d.]+)", headers)
         fields = {**shown, SENT_AT: float(sent_at.group(1)) if sent_at else None}
         self._tell(Fate.UNREADABLE, f"its body cannot be decoded: {fault}", fields)
+
+    def _cancelled(self, request: Any, *, returns: bool) -> None:
+        """Tell of a run that a cold shutdown or a lost connection cancelled.
+
+        Celery calls it a retry, but sends nothing: an early acknowledged job is lost (5.7).
+        """
+        why = "the worker stopped cold and cut it off"
+        why += "; its message goes back to the broker" if returns else "; its message was already acknowledged"
+        self._tell(Fate.LOST, why, vars(request), returns=returns)
 
     def _tell(
         self,

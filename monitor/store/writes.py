@@ -126,8 +126,9 @@ def _lost(run: str, job: str, pid: int | None, acks_late: bool, now: float) -> T
 
 
 def _known_segments(connection: Connection, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    # Locked: the last COMMIT of a shipper that was killed may still be under way in the server, and is waited for.
     found = connection.execute(
-        select(segments.c.name, segments.c.id, segments.c.position).where(segments.c.name.in_(names))
+        select(segments.c.name, segments.c.id, segments.c.position).where(segments.c.name.in_(names)).with_for_update()
     )
     return {name: (id_, position) for name, id_, position in found}
 
@@ -200,7 +201,8 @@ def _about(connection: Connection, query: str, ids: list[str], rest: str = "") -
     """Return the rows of a query about many ids, passed as one parameter."""
     if connection.dialect.name == "postgresql":
         return connection.exec_driver_sql(f"{query} = ANY(%s) {rest}", (ids,))
-    return connection.exec_driver_sql(f"{query} IN (SELECT value FROM json_each(?)) {rest}", (json.dumps(ids),))
+    among = "IN (SELECT value FROM json_each(?))"
+    return connection.exec_driver_sql(f"{query} {among} {rest}", (json.dumps(ids),))
 
 
 def _keep_the_beginning(connection: Connection, job: Job) -> None:

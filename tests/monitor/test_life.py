@@ -52,7 +52,11 @@ LIVES: dict[str, tuple[list[Event], str, list[str | None]]] = {
     ),
     "hard limit, then cut off": ([sent(), started(), HARD_LIMIT, ended(fate=Fate.LOST)], "timed out", ["timed out"]),
     "cut off, acknowledged early": ([sent(), started(), ended(fate=Fate.LOST)], "lost", ["lost"]),
-    "cut off, acknowledged late": ([sent(), started(acks_late=True), ended(fate=Fate.LOST)], "waiting", ["lost"]),
+    "cut off, acknowledged late": (
+        [sent(), started(acks_late=True), ended(fate=Fate.LOST, returns=True)],
+        "waiting",
+        ["lost"],
+    ),
     "lost and given out again": (
         [
             sent(),
