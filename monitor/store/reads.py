@@ -93,8 +93,12 @@ def story(engine: Engine, job_id: str) -> Story | None:
         its_runs = [_run(row) for row in connection.execute(found).mappings()]
         bodies = select(events.c.body).where(events.c.job == job_id).order_by(events.c.at.desc()).limit(MAX_EVENTS)
         its_events = [_decode(body) for (body,) in connection.execute(bodies)]
+        root = job.root or job_id
         family = (
-            select(jobs).where(jobs.c.root == (job.root or job_id)).order_by(jobs.c.first_sent_at).limit(MAX_FAMILY)
+            select(jobs)
+            .where(or_(jobs.c.root == root, jobs.c.id == root))  # a foreign sender's root does not name itself
+            .order_by(jobs.c.first_sent_at)
+            .limit(MAX_FAMILY)
         )
         relatives = [_job(row) for row in connection.execute(family).mappings()]
     is_among_them = any(relative.id == job.id for relative in relatives)
