@@ -1,6 +1,5 @@
 """What the person sees: a table that is drawn anew on a terminal, plain lines elsewhere."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ ROWS_OF_LATEST = range(3, 12)
 
 
 class Screen:
-    """Writes lines. `is_gone` tells that nobody reads them: the terminal was closed, or the pipe's reader has gone."""
+    """Writes lines. `is_gone` tells that the terminal was closed; where it is a broken pipe, rich ends the program."""
 
     period_s = 5.0
 
@@ -50,11 +49,8 @@ class Screen:
     def _unless_gone(self) -> Iterator[None]:
         try:
             yield
-        # rich raises SystemExit where a pipe is broken; but the programs have to be ended in order first.
-        except (OSError, SystemExit):
-            self.is_gone = True
-            self._console.quiet = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._console.file.fileno())
+        except OSError:
+            self.is_gone = self._console.quiet = True
 
 
 class LiveScreen(Screen):
