@@ -70,7 +70,8 @@ class Shipper:
         return sum(max(0, found.size() - self._positions.get(found.name, 0)) for found in segments(self._directory))
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of the store, and of the spool."""
+        self._spool.close()
         if self._engine:
             self._engine.dispose()
 
@@ -141,7 +142,7 @@ class Shipper:
             loss = writes.Loss(piece.segment, "refused by the store", records=1)
             writes.save(engine, self._host, [piece], [loss])
             logger.error("The store refuses an event, which is lost: %s", fault)  # noqa: TRY400 (expected: no traceback)
-        except StoreError:
+        except (StoreError, PositionMovedError):
             self._positions.clear()  # some pieces are saved already: the store knows how many
             raise
 

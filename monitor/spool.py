@@ -90,6 +90,14 @@ class Spool:
             return False
         return True
 
+    def close(self) -> None:
+        """Let go of the segments, as the process's end does; a further record would begin a new one."""
+        with self._lock:
+            written = self._fd_before, self._fd
+            self._fd, self._fd_before, self._size = -1, -1, math.inf
+        for fd in written:
+            _close(fd)
+
     def _turn(self) -> None:
         """Begin a new segment, and say in it how many records were dropped before."""
         with self._lock:
@@ -113,10 +121,6 @@ class Spool:
         if os.write(self._fd, frame) != len(frame):
             raise OSError(ENOSPC, "the disk is full")
         self._dropped = 0
-
-    def _close(self) -> None:
-        _close(self._fd_before)
-        _close(self._fd)
 
     def _drop(self, fault: Exception) -> None:
         with self._lock:

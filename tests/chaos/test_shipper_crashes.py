@@ -119,8 +119,11 @@ def test_a_commit_that_is_still_under_way_is_waited_for(
     assert Account.of(postgres_url).doubles() == []
 
 
-def test_a_pass_ends_although_a_process_writes_without_a_pause(settings: Settings) -> None:
+def test_a_pass_ends_although_a_process_writes_without_a_pause(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It ships what was there when it began: running after the writer, it would never clear up behind itself."""
+    monkeypatch.undo()  # batches of the usual size
     writer = forked(lambda: _write_for_ever(settings.spool_dir))
     wait_until(lambda: segments(settings.spool_dir), what="the process writes")
     shipping = threading.Thread(target=ship, args=[settings], daemon=True)

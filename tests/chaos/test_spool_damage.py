@@ -64,7 +64,7 @@ def _closed_segment(spool_dir: Path) -> tuple[Segment, list[int]]:
         spool.append(sent(f"job-{number}", arguments="x" * (number * 40)))
         (segment,) = segments(spool_dir)
         ends.append(segment.size())
-    spool._close()
+    spool.close()
     return segment, ends
 
 

@@ -147,6 +147,7 @@ def test_what_was_dropped_is_counted_by_whoever_ships_next(
         patch.setattr(Shipper, "_open", _unavailable)
         with pytest.raises(StoreError):
             first.ship()
+    first.close()
 
     ship(settings)
 

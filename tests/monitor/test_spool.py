@@ -207,6 +207,6 @@ def _closed_segment(directory: Path) -> tuple[bytearray, list[str]]:
     jobs = ["a", "b", "c"]
     for job in jobs:
         spool.append(sent(job))
-    spool._close()
+    spool.close()
     (segment,) = segments(directory)
     return bytearray(segment.path.read_bytes()), jobs
