@@ -9,7 +9,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench servers lock clean
+.PHONY: help demo test chaos check bench servers lock clean
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -17,8 +17,11 @@ help: ## list what there is to do
 demo: $(VENV)/runtime-installed ## run the whole platform here until Ctrl-C, or for some seconds: make demo FOR=20
 	@$(BIN)/python -m workers.demo $(if $(FOR),--for $(FOR))
 
-test: servers $(VENV)/dev-installed ## run all tests, on real servers
-	@$(BIN)/python -m pytest
+test: servers $(VENV)/dev-installed ## run the tests, on real servers
+	@$(BIN)/python -m pytest -m "not chaos"
+
+chaos: servers $(VENV)/dev-installed ## kill at random for a minute, and stop the store under load: for a quiet machine
+	@$(BIN)/python -m pytest -m chaos -s
 
 check: $(VENV)/dev-installed ## check format, style, types, house rules and lock files
 	@$(BIN)/ruff format --check

@@ -6,7 +6,7 @@ from typing import Self
 import msgspec
 from sqlalchemy import select
 
-from monitor.job import Event, Job, Run, Started, Told
+from monitor.job import Event, Fate, Job, Run, Started, Told
 from monitor.store import Store, open_store, reads
 from monitor.store.tables import events, runs
 
@@ -50,6 +50,10 @@ class Account:
     def starts(self) -> Counter[tuple[str, int]]:
         """How often each process started a run of each job."""
         return Counter((run.job, run.pid or 0) for run in self.runs)
+
+    def lost_starts(self) -> set[tuple[str, int]]:
+        """The starts whose run was lost."""
+        return {(run.job, run.pid or 0) for run in self.runs if run.fate == Fate.LOST}
 
     def sums(self) -> list[str]:
         """The sums, to be read by people."""

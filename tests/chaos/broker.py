@@ -27,6 +27,7 @@ class Broker:
         self._server = server
         self._database = urlsplit(url).path.removeprefix("/")
         self._client = redis.Redis.from_url(url)
+        self._client.config_set("auto-aof-rewrite-percentage", 0)  # the file would otherwise be condensed some time
 
     def jobs(self) -> set[str]:
         """The jobs whose messages are in a queue, or with a worker that has not acknowledged them."""

@@ -1,7 +1,7 @@
 """A small fleet of real processes: workers on one spool directory, a sender, and what they left to be checked."""
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -63,10 +63,10 @@ class Fleet:
             noted[word].add(job)
         return noted["sending"], noted["sent"]
 
-    def started(self) -> Sequence[tuple[str, int]]:
-        """Each start of a job's own code: the job, and the process."""
+    def started(self) -> Counter[tuple[str, int]]:
+        """How often each process ran each job's own code, in order of the first start."""
         lines = [line.split() for line in self.journal.read_text().splitlines()]
-        return [(job, int(pid)) for job, pid in lines]
+        return Counter((job, int(pid)) for job, pid in lines)
 
     def ship_the_rest(self) -> None:
         """Ship what the processes left, as the next process on this host would, until nothing is left.

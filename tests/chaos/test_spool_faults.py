@@ -64,7 +64,7 @@ def test_jobs_go_on_where_the_spool_cannot_be_written(
 
     with worker:
         send("short", 20)
-        wait_until(lambda: len(fleet.started()) == 20, what="all jobs run")
+        wait_until(lambda: fleet.started().total() == 20, what="all jobs run")
         worker.wait_for_log("Events are dropped")
         was_empty = not fleet.spool_dir.is_dir() or not any(fleet.spool_dir.iterdir())
         fleet.spool_dir.chmod(0o700) if fault == "read-only" else fleet.spool_dir.unlink()
@@ -85,7 +85,7 @@ def test_jobs_go_on_where_the_disk_is_full(redis_url: str, store_url: str, send:
 
     with worker:
         send("short", 150)
-        wait_until(lambda: len(fleet.started()) == 150, what="all jobs run")
+        wait_until(lambda: fleet.started().total() == 150, what="all jobs run")
         wait_until(lambda: send("short") and _has_room(fleet), what="there is room again")
         worker.terminate()
     fleet.ship_the_rest()
@@ -116,7 +116,7 @@ def test_jobs_go_on_where_the_spool_is_past_its_bound(
 
     with fleet.worker("alpha", "--max-tasks-per-child", "20") as worker:
         send("failing", 120, words=LONG_WORDS)
-        wait_until(lambda: len(fleet.started()) == 120, what="all jobs run")
+        wait_until(lambda: fleet.started().total() == 120, what="all jobs run")
         worker.wait_for_log("The spool is full")
         in_the_way.unlink()
         wait_until((tmp_path / "store" / "store.db").exists, what="the store is made")
@@ -188,5 +188,5 @@ def _expect_all_counted(account: Account, fleet: Fleet) -> None:
     """What the pool children told and what they lost is all there was to tell."""
     kept = sum(isinstance(event, (Started, Ended)) for event in account.events)
     lost = sum(records for records, _ in account.losses.values())
-    assert kept + lost == RECORDS_A_RUN * len(fleet.started())
+    assert kept + lost == RECORDS_A_RUN * fleet.started().total()
     assert account.doubles() == []

@@ -53,7 +53,7 @@ def _create_runs() -> None:
         *(sa.Column(name, sa.Text) for name in ("task", "queue", "worker")),
         sa.Column("pid", sa.BigInteger),
         sa.Column("version", sa.Text),
-        sa.Column("retries", sa.Integer, nullable=False),
+        sa.Column("retries", sa.BigInteger, nullable=False),
         sa.Column("acks_late", sa.Boolean, nullable=False),
         *(sa.Column(name, sa.Double) for name in ("sent_at", "received_at", "due_at", "started_at", "ended_at")),
         *(sa.Column(name, sa.Double) for name in ("wait_s", "run_s", "cpu_s")),
@@ -83,7 +83,7 @@ def _create_jobs() -> None:
         ),
         sa.Column("changed_at", sa.Double, nullable=False),
         *(sa.Column(name, sa.Double) for name in ("wait_s", "run_s")),
-        *(sa.Column(name, sa.Integer, nullable=False) for name in ("runs", "open_runs", "retries")),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("runs", "open_runs", "retries")),
         *(sa.Column(name, sa.Text) for name in ("root", "parent", "group", "sender", "version", "arguments", "labels")),
     )
     op.create_index("monitor_jobs_changed", "monitor_jobs", ["changed_at"])
