@@ -20,7 +20,8 @@ from tests.chaos.fleet import ship
 from tests.monitor.events import ended, sent, started
 from tests.processes import wait_until
 
-JOBS = 3_000
+MANY_JOBS = 3_000
+JOBS = 200
 SEED = 2026
 KILLS = 12
 PASS_TIMEOUT_S = 10.0
@@ -60,14 +61,14 @@ def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_killed_again_and_again_it_neither_loses_nor_doubles(settings: Settings) -> None:
     """At random moments."""
     chance = random.Random(SEED)
-    _fill(settings)
+    _fill(settings, MANY_JOBS)
     kills = [killed(forked(lambda: ship(settings)), after_s=chance.uniform(0.0, 0.15)) for _ in range(KILLS)]
 
     ship(settings)
 
     assert sum(kills) >= KILLS / 2
     assert segments(settings.spool_dir) == []
-    _expect_everything_once(settings)
+    _expect_everything_once(settings, MANY_JOBS)
 
 
 @pytest.mark.parametrize("moment", KILL_AT)
@@ -75,7 +76,7 @@ def test_killed_at_this_moment_it_neither_loses_nor_doubles(
     moment: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever was done, and whatever was not, is found by the successor."""
-    _fill(settings)
+    _fill(settings, JOBS)
     with monkeypatch.context() as patch:
         patch.setattr(*KILL_AT[moment], lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
         _, status = os.waitpid(forked(lambda: ship(settings)), 0)
@@ -84,7 +85,7 @@ def test_killed_at_this_moment_it_neither_loses_nor_doubles(
     ship(settings)
 
     assert segments(settings.spool_dir) == []
-    _expect_everything_once(settings)
+    _expect_everything_once(settings, JOBS)
 
 
 def test_a_commit_that_is_still_under_way_is_waited_for(
@@ -155,16 +156,16 @@ def test_what_a_process_leaves_during_a_pass_waits_for_the_next(
     assert Account.of(settings.store_url).jobs.keys() == {"a"}
 
 
-def _fill(settings: Settings) -> None:
+def _fill(settings: Settings, jobs: int) -> None:
     """Fill the spool as a process does that is killed in its last job."""
 
     def work() -> None:
         spool = Spool(settings.spool_dir, segment_bytes=20_000)
-        for number in range(JOBS):
+        for number in range(jobs):
             job, run = f"job-{number}", f"{spool.process}-{number}"
             spool.append(sent(job))
             spool.append(started(job, run=run))
-            if number < JOBS - 1:
+            if number < jobs - 1:
                 spool.append(ended(job, run=run))
 
     os.waitpid(forked(work), 0)
@@ -176,10 +177,10 @@ def _write_for_ever(spool_dir: Path) -> None:
         spool.append(sent())
 
 
-def _expect_everything_once(settings: Settings) -> None:
+def _expect_everything_once(settings: Settings, jobs: int) -> None:
     account = Account.of(settings.store_url)
-    assert len(account.jobs) == len(account.runs) == JOBS
-    assert {job.id for job in account.jobs.values() if job.fate is Fate.LOST} == {f"job-{JOBS - 1}"}
+    assert len(account.jobs) == len(account.runs) == jobs
+    assert {job.id for job in account.jobs.values() if job.fate is Fate.LOST} == {f"job-{jobs - 1}"}
     assert account.open_jobs() == set()
     assert account.doubles() == []
     assert account.losses == {}

@@ -192,7 +192,7 @@ def test_a_demo_that_nobody_reads_ends_by_itself(tmp_path: Path) -> None:
     ) as run:
         assert run.stdout
         assert run.stderr
-        run.stdout.readline()
+        assert any(b"Starting: optimization" in line for line in run.stdout)  # the broker is up by then
 
         run.stdout.close()
 
