@@ -16,7 +16,7 @@ class Step(StrEnum):
 
     SENT = "sent"
     NOTED = "noted"  # by a worker, as taken and not acknowledged
-    CLEARED = "cleared"  # the note, since the message was acknowledged or is given out again
+    CLEARED = "cleared"  # the note, since the message was acknowledged; or is restored, in the same transaction
     RESTORED = "restored"  # to its queue, since its worker did not acknowledge it in time
 
 
@@ -33,20 +33,23 @@ class Broker:
         """The jobs whose messages are in a queue, or with a worker that has not acknowledged them."""
         queued = [text for key in self._client.scan_iter(_type="list") for text in self._client.lrange(key, 0, -1)]
         taken = [json.loads(entry)[0] for entry in self._client.hvals("unacked")]
-        return {_job(text) for text in queued} | {_job(message) for message in taken}
+        return {_job(json.loads(text)) for text in queued} | {_job(message) for message in taken}
 
-    def steps(self) -> dict[str, list[Step]]:
-        """All that happened to each job's messages, in order."""
-        steps: dict[str, list[Step]] = defaultdict(list)
-        by_tag: dict[bytes, str] = {}
+    def messages(self) -> dict[str, list[Step]]:
+        """What Redis was told last of each message that a job ever had."""
+        jobs: dict[str, str] = {}
+        last: dict[str, Step] = {}
         for name, *arguments in self._commands():
             if name in {b"LPUSH", b"RPUSH"}:
-                steps[_job(arguments[1])].append(Step.SENT if name == b"LPUSH" else Step.RESTORED)
-            elif name == b"HSET" and arguments[0] == b"unacked":
-                by_tag[arguments[1]] = _job(json.loads(arguments[2])[0])
-                steps[by_tag[arguments[1]]].append(Step.NOTED)
-            elif name == b"HDEL" and arguments[0] == b"unacked" and arguments[1] in by_tag:
-                steps[by_tag[arguments[1]]].append(Step.CLEARED)
+                message = json.loads(arguments[1])
+                tag = message["properties"]["delivery_tag"]
+                jobs[tag] = _job(message)
+                last[tag] = Step.SENT if name == b"LPUSH" else Step.RESTORED
+            elif name in {b"HSET", b"HDEL"} and arguments[0] == b"unacked":
+                last[arguments[1].decode()] = Step.NOTED if name == b"HSET" else Step.CLEARED
+        steps = defaultdict(list)
+        for tag, job in jobs.items():
+            steps[job].append(last[tag])
         return steps
 
     def _commands(self) -> Iterator[list[bytes]]:
@@ -77,6 +80,5 @@ def _parsed(data: bytes) -> Iterator[list[bytes]]:
         yield words
 
 
-def _job(message: bytes | str | dict[str, dict[str, str]]) -> str:
-    read = message if isinstance(message, dict) else json.loads(message)
-    return str(read["headers"]["id"])
+def _job(message: dict[str, dict[str, str]]) -> str:
+    return message["headers"]["id"]

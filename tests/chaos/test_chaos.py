@@ -85,15 +85,13 @@ def _vanished(jobs: set[str], broker: Broker, fleet: Fleet) -> dict[str, str]:
     between, it takes the message with it. And it acknowledges a message when a child has taken the job: if both are
     killed before the child has begun, nobody knows of it. Redis's own log of commands proves either.
     """
-    all_steps = broker.steps() if jobs else {}
+    messages = broker.messages() if jobs else {}
     starts = Counter(job for job, _ in fleet.started().elements())
     vanished = {}
     for job in jobs:
-        steps = all_steps[job]
-        acknowledged = steps.count(Step.CLEARED) - steps.count(Step.RESTORED)
-        if steps[-1] in {Step.SENT, Step.RESTORED}:
+        if {Step.SENT, Step.RESTORED} & set(messages[job]):
             vanished[job] = TAKEN_ALONG
-        elif steps[-1] is Step.CLEARED and acknowledged > starts[job]:
+        elif messages[job].count(Step.CLEARED) > starts[job]:
             vanished[job] = NEVER_BEGUN
     return vanished
 
