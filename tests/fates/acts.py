@@ -21,7 +21,7 @@ HEEDS_HARD_LIMITS = ENDS_JOBS = {PREFORK, GEVENT}
 
 PAST_THE_LIMIT_S = 1.2
 FOREVER_S = 60
-HELD_S = 1.5
+HELD_S = 6
 
 
 def job(task: str, *args: object) -> Act:

@@ -44,7 +44,8 @@ ADD = [[1, 2], {}, {}]
 class Scenario:
     """One way for jobs to go: what brings it about, and the outcome of each job in each pool it is played in.
 
-    In the pools of `alone` it is played on a worker of its own, which it may end.
+    In the pools of `alone` it is played on a worker of its own, since it ends the worker or its child. While children
+    end, prefork's main process may overlook that others are done, and tell of time limits (5.7).
     """
 
     name: str
@@ -108,12 +109,19 @@ FROM_OUTSIDE = (
         "hard_time_limit",
         limited("sleep", time_limit=1),
         everywhere(SUCCEEDED, prefork=HARD_LIMIT, gevent=HARD_LIMIT),
+        alone=[PREFORK],
     ),
-    Scenario("hard_time_limit_of_a_deaf_process", limited("sleep_deaf", time_limit=1), {PREFORK: HARD_LIMIT}),
+    Scenario(
+        "hard_time_limit_of_a_deaf_process",
+        limited("sleep_deaf", time_limit=1),
+        {PREFORK: HARD_LIMIT},
+        alone=[PREFORK],
+    ),
     Scenario(
         "hard_time_limit_and_given_out_again",
         limited("sleep_once", time_limit=1),
         dict.fromkeys([PREFORK, GEVENT], ran(Fate.SUCCEEDED, before=HARD_LIMIT.runs)),
+        alone=[PREFORK],
     ),
     Scenario("revoked_before_start", acts.revoked_before_start, everywhere(REVOKED)),
     Scenario(
@@ -130,6 +138,7 @@ FROM_OUTSIDE = (
             f"terminated_with_{name}",
             acts.terminated_with(name),
             everywhere(SUCCEEDED, prefork=terminated(name), gevent=terminated(name)),
+            alone=[PREFORK],
         )
         for name in ("SIGTERM", "SIGKILL")
     ),
@@ -141,27 +150,29 @@ DEADLY = (
         "kill_9",
         death("SIGKILL"),
         everywhere(VANISHED, prefork=KILLED, solo=VANISHED_AND_GOES_BACK),
-        alone=[THREADS, SOLO, GEVENT],
+        alone=POOLS,
     ),
-    Scenario("kill_9_acks_late", death("SIGKILL", "die_late", is_late=True), {PREFORK: KILLED}),
+    Scenario("kill_9_acks_late", death("SIGKILL", "die_late", is_late=True), {PREFORK: KILLED}, alone=[PREFORK]),
     Scenario(
         "kill_9_reject_on_worker_lost",
         death("SIGKILL", "die_once", is_late=True),
         {PREFORK: ran(Fate.SUCCEEDED, before=VANISHED_AND_GOES_BACK.runs)},
+        alone=[PREFORK],
     ),
     Scenario(
         "kill_9_retry_on_worker_lost",
         death("SIGKILL", "die_and_be_retried"),
         {PREFORK: ran(Fate.SUCCEEDED, before=KILLED.runs)},
+        alone=[PREFORK],
     ),
-    Scenario("segmentation_fault", death("SIGSEGV"), {PREFORK: SEGFAULTED}),
-    Scenario("os_exit", death("_exit"), {PREFORK: EXITED}),
-    Scenario("sys_exit", death("sys.exit"), everywhere(cut_off("SystemExit"), prefork=EXITED), alone=[SOLO]),
+    Scenario("segmentation_fault", death("SIGSEGV"), {PREFORK: SEGFAULTED}, alone=[PREFORK]),
+    Scenario("os_exit", death("_exit"), {PREFORK: EXITED}, alone=[PREFORK]),
+    Scenario("sys_exit", death("sys.exit"), everywhere(cut_off("SystemExit"), prefork=EXITED), alone=[PREFORK, SOLO]),
     Scenario(
         "sys_exit_acks_late",
         death("sys.exit", "die_late", is_late=True),
         everywhere(goes_back("cut off by SystemExit"), prefork=EXITED),
-        alone=[SOLO],
+        alone=[PREFORK, SOLO],
     ),
 )
 

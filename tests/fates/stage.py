@@ -24,7 +24,7 @@ from tests.workers_process import CeleryProcess, worker_environment
 APP = "tests.fates.app"
 SENDING = "tests.fates.sending"
 SHARED_QUEUE = "celery"  # where jobs go that other jobs send
-SHARED_SLOTS = 8
+SHARED_SLOTS = 4
 CONTROL_TIMEOUT_S = 10.0
 SENDING_TIMEOUT_S = 30.0
 # What a worker says to others at its start, and waits for, is no part of a job's life.
