@@ -29,6 +29,18 @@ def told_plainly(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a transaction for reading.
+
+    Raises:
+        StoreError: when the store cannot answer.
+
+    """
+    with told_plainly(engine), engine.connect().execution_options(reading=True) as connection:
+        yield connection
+
+
+@contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give a transaction for writing.
 

@@ -1,16 +1,15 @@
 """What pages, rules and the command line read: jobs, their runs, their family, and what was lost."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, func, or_, select
+from sqlalchemy import ColumnElement, Engine, RowMapping, Select, func, or_, select
 
 from monitor.job import Event, Fate, Job, Run
-from monitor.store.faults import told_plainly
+from monitor.store.faults import reading
 from monitor.store.tables import events, jobs, losses, runs
 
 MAX_FAMILY = 200
@@ -64,7 +63,7 @@ class TaskSummary:
 def jobs_matching(engine: Engine, wanted: JobFilter, limit: int = 50) -> list[Job]:
     """Return the jobs that match, those with the latest event first."""
     query = _matching(select(jobs), wanted).order_by(jobs.c.changed_at.desc(), jobs.c.id).limit(limit)
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         return [_job(row) for row in connection.execute(query).mappings()]
 
 
@@ -75,7 +74,7 @@ def count_by_state(engine: Engine, wanted: JobFilter) -> dict[str, int]:
     running = _matching(select(func.count()).select_from(jobs), wanted).where(
         jobs.c.fate.is_(None), jobs.c.open_runs > 0
     )
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         counts = {row.fate: row.total for row in connection.execute(by_fate)}
         without_fate, running_now = counts.pop(None, 0), connection.execute(running).scalar_one()
     counts |= {"running": running_now, "waiting": without_fate - running_now}
@@ -84,7 +83,7 @@ def count_by_state(engine: Engine, wanted: JobFilter) -> dict[str, int]:
 
 def story(engine: Engine, job_id: str) -> Story | None:
     """Return one job's whole life; None when the store does not know it."""
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
         if row is None:
             return None
@@ -108,7 +107,7 @@ def story(engine: Engine, job_id: str) -> Story | None:
 def ids_beginning(engine: Engine, beginning: str, limit: int = 10) -> list[str]:
     """Return the ids of jobs that begin so."""
     query = select(jobs.c.id).where(jobs.c.id.startswith(beginning, autoescape=True)).order_by(jobs.c.id).limit(limit)
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         return list(connection.execute(query).scalars())
 
 
@@ -121,7 +120,7 @@ def short_ids(engine: Engine, ids: Sequence[str], least: int = 8) -> dict[str, s
     before = select(func.max(other.c.id)).where(other.c.id < jobs.c.id).scalar_subquery()
     after = select(func.min(other.c.id)).where(other.c.id > jobs.c.id).scalar_subquery()
     found = {}
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         for start in range(0, len(ids), IDS_AT_ONCE):
             asked = jobs.c.id.in_(ids[start : start + IDS_AT_ONCE])
             for id_, *neighbours in connection.execute(select(jobs.c.id, before, after).where(asked)):
@@ -134,7 +133,7 @@ def latest_names(engine: Engine, field: Literal["task", "queue", "worker"]) -> l
     """Return the names that the latest LATEST_JOBS jobs have in that field, in alphabetical order."""
     latest = select(jobs.c[field]).order_by(jobs.c.changed_at.desc()).limit(LATEST_JOBS).subquery()
     query = select(latest.c[field]).where(latest.c[field].is_not(None)).distinct().order_by(latest.c[field])
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         return list(connection.execute(query).scalars())
 
 
@@ -142,7 +141,7 @@ def tasks(engine: Engine, since: float) -> list[TaskSummary]:
     """Return what became of the runs that ended since then, by task."""
     query = select(runs.c.task, runs.c.fate, runs.c.run_s, runs.c.wait_s).where(runs.c.ended_at >= since)
     found: dict[str, TaskSummary] = {}
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         for task, fate, run_s, wait_s in connection.execute(query):
             name = task or "unknown"
             summary = found.setdefault(name, TaskSummary(name, {}, [], []))
@@ -161,20 +160,8 @@ def lost(engine: Engine, since: float = 0.0) -> dict[str, tuple[int, int]]:
         .where(losses.c.at >= since)
         .group_by(losses.c.reason)
     )
-    with _reading(engine) as connection:
+    with reading(engine) as connection:
         return {reason: (int(records), int(bytes_)) for reason, records, bytes_ in connection.execute(query)}
-
-
-@contextmanager
-def _reading(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction for reading.
-
-    Raises:
-        StoreError: when the store cannot answer.
-
-    """
-    with told_plainly(engine), engine.connect().execution_options(reading=True) as connection:
-        yield connection
 
 
 def _matching(query: Select[Any], wanted: JobFilter) -> Select[Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -127,4 +128,55 @@ losses = Table(
     Column("records", BigInteger),  # unknown (null) where only bytes can be counted
     Column("bytes", BigInteger),
     sqlite_autoincrement=True,
+)
+
+# One series for each metric and set of dimensions, so that a sample is small.
+series = Table(
+    "monitor_series",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("metric", Text, nullable=False),
+    Column("dimensions", Text, nullable=False),  # JSON [[name, value], …], in METRICS' order
+    UniqueConstraint("metric", "dimensions", name="monitor_series_key"),
+    sqlite_autoincrement=True,
+)
+
+# A repeated measurement of the same moment adds nothing: series and time are the key.
+samples = Table(
+    "monitor_samples",
+    metadata,
+    Column("series", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, primary_key=True),
+    Column("value", Double),
+    Column("distribution", Text),  # JSON; null where there is a value
+    Index("monitor_samples_at", "at"),
+    sqlite_with_rowid=False,
+)
+
+# What is no number: `since` is when the text became what it is, `at` when it was last said.
+notes = Table(
+    "monitor_notes",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("at", Double, nullable=False),
+)
+
+# One row for each life of a worker or beat. Columns by monitor.lease.Lease.
+leases = Table(
+    "monitor_leases",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("process", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("renewed_at", Double, nullable=False),
+    Column("period_s", Double, nullable=False),
+    Column("goodbye_at", Double),
+    Column("state", Text),  # JSON
+    Index("monitor_leases_renewed", "renewed_at"),
 )
