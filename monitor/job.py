@@ -59,6 +59,7 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="sent"):
     group: str | None
     sender: str | None
     arguments: str | None  # JSON {"args": […], "kwargs": {…}}, secrets hidden; None where they are not stored
+    entry: str | None = None  # the entry of beat's schedule that sent it
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="started"):
@@ -141,7 +142,7 @@ Record = Event | Dropped
 
 
 class Run(msgspec.Struct):
-    """One start of a job on a worker. Its fields are the columns of the store's table, in order.
+    """One start of a job on a worker.
 
     `wait_s` counts from the later of sending and due time to the start. `fate` is None while it runs.
     """
@@ -174,7 +175,7 @@ class Run(msgspec.Struct):
 
 
 class Job(msgspec.Struct):
-    """One job from its first sending to its fate. Its fields are the columns of the store's table, in order.
+    """One job from its first sending to its fate.
 
     `fate` is None while the job waits or runs; `open_runs` tells which. Times and error are those of the latest run.
     """
@@ -204,6 +205,7 @@ class Job(msgspec.Struct):
     parent: str | None = None
     group: str | None = None
     sender: str | None = None
+    entry: str | None = None
     version: str | None = None
     arguments: str | None = None
     labels: str | None = None

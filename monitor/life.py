@@ -4,9 +4,10 @@ Pure, and independent of the order in which the events arrive: processes and hos
 `sent` may come long after the worker's `ended`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
@@ -15,57 +16,69 @@ from monitor.job import Ended, Event, Fate, Job, Run, Sent, Started, Told
 # A main process and its children share one clock; this allows for its being set back a little in between.
 CLOCK_SLACK_S = 0.1
 
-ORDER: dict[type, int] = {Sent: 0, Started: 1, Told: 2, Ended: 3}
+_when = attrgetter("at")
 
 
-def life_of(job: str, events: Iterable[Event]) -> tuple[Job, list[Run]]:
-    """Return the job and its runs, oldest first, as these events tell them."""
-    ordered = sorted(events, key=_when)
-    sent = [event for event in ordered if type(event) is Sent]
-    started = [event for event in ordered if type(event) is Started]
-    runs = _runs(ordered)
-    returning = {event.run for event in ordered if type(event) is Ended and event.returns}
-    loose = _settle(runs, [event for event in ordered if type(event) is Told], returning)
-    lived = Job(id=job, changed_at=ordered[-1].at)
+def life_of(job: str, events: Sequence[Event]) -> tuple[Job, list[Run]]:
+    """Return the job and its runs, oldest first, as these events tell them; there is at least one."""
+    sent, started, ended, told = _by_kind(events)
+    runs = _runs(started, ended)
+    returning = {event.run for event in ended if event.returns}
+    loose = _settle(runs, told, returning) if told else told
+    lived = Job(job, changed_at=max([event.at for event in events]))
     if sent:
         _tell_sending(lived, sent)
     elif started:
         _tell_foreign_sending(lived, started)
-    _tell_runs(lived, runs)
+    if runs:
+        _tell_runs(lived, runs)
     _tell_fate(lived, sent, runs, loose, returning)
     return lived, runs
 
 
-def _when(event: Event) -> tuple[float, int]:
-    return event.at, ORDER[type(event)]
-
-
-def _runs(events: list[Event]) -> list[Run]:
-    begun = {event.run: _begun(event) for event in events if type(event) is Started}
+def _by_kind(events: Sequence[Event]) -> tuple[list[Sent], list[Started], list[Ended], list[Told]]:
+    """Return the events of each kind, the oldest first."""
+    # This is done for each job that is shipped, and most have one event of a kind: a sort of one costs a tenth.
+    kinds: dict[type, list[Any]] = {Sent: [], Started: [], Ended: [], Told: []}
     for event in events:
-        if type(event) is Ended:
-            # A start whose record was lost is known by its end.
-            run = begun.setdefault(event.run, Run(event.run, event.job, started_at=event.at - event.run_s))
-            _end(run, event)
-    return sorted(begun.values(), key=attrgetter("started_at", "id"))
+        kinds[type(event)].append(event)
+    for its_own in kinds.values():
+        if len(its_own) > 1:
+            its_own.sort(key=_when)
+    return kinds[Sent], kinds[Started], kinds[Ended], kinds[Told]
+
+
+def _runs(started: list[Started], ended: list[Ended]) -> list[Run]:
+    begun = {event.run: _begun(event) for event in started}
+    for event in ended:
+        # A start whose record was lost is known by its end.
+        run = begun.get(event.run)
+        if run is None:
+            run = begun[event.run] = Run(event.run, event.job, started_at=event.at - event.run_s)
+        _end(run, event)
+    runs = list(begun.values())
+    if len(runs) > 1:
+        runs.sort(key=attrgetter("started_at", "id"))
+    return runs
 
 
 def _begun(event: Started) -> Run:
-    due_at = seconds(event.eta)
+    due_at = seconds(event.eta) if event.eta else None
+    # In the order of its fields: by name it takes half as long again.
     return Run(
-        id=event.run,
-        job=event.job,
-        task=event.task,
-        queue=event.queue,
-        worker=event.worker,
-        pid=event.pid,
-        version=event.version,
-        retries=event.retries,
-        acks_late=event.acks_late,
-        sent_at=event.sent_at,
-        received_at=event.received_at,
-        due_at=due_at,
-        started_at=event.at,
+        event.run,
+        event.job,
+        event.task,
+        event.queue,
+        event.worker,
+        event.pid,
+        event.version,
+        event.retries,
+        event.acks_late,
+        event.sent_at,
+        event.received_at,
+        due_at,
+        event.at,
         wait_s=None if event.sent_at is None else max(0.0, event.at - max(event.sent_at, due_at or 0.0)),
     )
 
@@ -74,7 +87,8 @@ def _end(run: Run, event: Ended) -> None:
     run.fate, run.reason, run.ended_at = event.fate, event.reason, event.at
     run.run_s, run.cpu_s, run.grew_bytes = event.run_s, event.cpu_s, event.grew_bytes
     run.labels = msgspec.json.encode(event.labels).decode() if event.labels else None
-    _blame(run, event)
+    if event.error:
+        _blame(run, event)
 
 
 def _blame(target: Run | Job, event: Ended | Told) -> None:
@@ -146,7 +160,7 @@ def _tell_sending(job: Job, sent: list[Sent]) -> None:
     job.first_sent_at = min(event.first_sent_at for event in sent)
     job.task, job.queue, job.sender, job.retries = last.task, last.queue, last.sender, last.retries
     job.sent_at, job.due_at, job.expires_at = last.at, seconds(last.eta), seconds(last.expires)
-    job.root, job.parent, job.group = last.root, sent[0].parent, last.group
+    job.root, job.parent, job.group, job.entry = last.root, sent[0].parent, last.group, sent[0].entry
     job.arguments = last.arguments
 
 
@@ -159,13 +173,17 @@ def _tell_foreign_sending(job: Job, started: list[Started]) -> None:
 
 
 def _tell_runs(job: Job, runs: list[Run]) -> None:
-    job.runs, job.open_runs = len(runs), sum(run.fate is None for run in runs)
-    if not runs:
-        return
+    job.runs, job.open_runs = len(runs), len([run for run in runs if run.fate is None])
     job.started_at = runs[0].started_at
     last = runs[-1]
-    for name in ("worker", "version", "wait_s", "run_s", "labels", "error", "message", "fingerprint"):
-        setattr(job, name, getattr(last, name))
+    job.worker, job.version, job.wait_s, job.run_s, job.labels = (
+        last.worker,
+        last.version,
+        last.wait_s,
+        last.run_s,
+        last.labels,
+    )
+    job.error, job.message, job.fingerprint = last.error, last.message, last.fingerprint
     if job.sent_at is None or last.retries >= job.retries:
         job.task, job.queue = last.task or job.task, last.queue or job.queue
 
@@ -188,11 +206,15 @@ def _tell_fate(job: Job, sent: list[Sent], runs: list[Run], loose: list[Told], r
 
 def _is_waiting(sent: list[Sent], runs: list[Run], loose: list[Told]) -> bool:
     """Whether a message was sent that no run and no telling accounts for."""
-    taken = [(run.sent_at, run.started_at or 0.0) for run in runs]
-    taken += [(telling.sent_at, telling.at) for telling in loose]
-    named = {sent_at for sent_at, _ in taken}
-    unnamed_until = max((at for sent_at, at in taken if sent_at is None), default=0.0)
-    return any(event.at not in named and event.at > unnamed_until for event in sent)
+    named = {run.sent_at for run in runs}
+    named.update([telling.sent_at for telling in loose])
+    unnamed = [event.at for event in sent if event.at not in named]
+    if not unnamed or None not in named:
+        return bool(unnamed)
+    # Whoever did not know the message's stamp took one that was sent before.
+    at = [run.started_at or 0.0 for run in runs if run.sent_at is None]
+    at += [telling.at for telling in loose if telling.sent_at is None]
+    return max(unnamed) > max(at)
 
 
 def seconds(stamp: str | None) -> float | None:

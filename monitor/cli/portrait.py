@@ -10,7 +10,8 @@ from rich.text import Text
 from monitor.cli import family, frames, layout, waterfall, words
 from monitor.job import Ended, Event, Job, Run, Sent, Started
 from monitor.recorder.arguments import HIDDEN
-from monitor.store.reads import MAX_EVENTS, MAX_FAMILY, Story
+from monitor.store.history import MOST_EVENTS
+from monitor.store.reads import MAX_FAMILY, Story
 
 TWO_COLUMNS_FROM = 100
 
@@ -133,7 +134,7 @@ def _print_family(console: Console, job: Job, relatives: Sequence[Job]) -> None:
 
 
 def _print_events(console: Console, events: Sequence[Event], now: float) -> None:
-    note = f"the latest {MAX_EVENTS}, " if len(events) >= MAX_EVENTS else ""
+    note = f"the first and the latest of more than {MOST_EVENTS}, " if len(events) >= MOST_EVENTS else ""
     layout.head(console, "Every event", f"{note}times in {words.zone(now)}")
     rows = []
     for event in events:

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from os.path import commonprefix
 from typing import Any, Literal
 
-import msgspec
-from sqlalchemy import ColumnElement, Engine, RowMapping, Select, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, func, or_, select
 
 from monitor.job import Event, Fate, Job, Run
+from monitor.life import life_of
+from monitor.store import history
 from monitor.store.faults import reading
-from monitor.store.tables import events, jobs, losses, runs
+from monitor.store.tables import jobs, losses, runs
 
 MAX_FAMILY = 200
-MAX_RUNS = 200
-MAX_EVENTS = 600
 LATEST_JOBS = 10_000
 IDS_AT_ONCE = 500
 
-_decode = msgspec.msgpack.Decoder(Event).decode
+# What a job is told from.
+_TOLD = (jobs.c.id, jobs.c.events, jobs.c.forgotten_runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class JobFilter:
 class Story:
     """One job's whole life: its runs, its events, and all jobs of its root, itself among them; all oldest first.
 
-    Of very many, the latest MAX_RUNS and MAX_EVENTS are told, and the first MAX_FAMILY.
+    Of very many events the first and the latest are told with their runs, of a large family the first MAX_FAMILY.
     """
 
     job: Job
@@ -62,9 +63,9 @@ class TaskSummary:
 
 def jobs_matching(engine: Engine, wanted: JobFilter, limit: int = 50) -> list[Job]:
     """Return the jobs that match, those with the latest event first."""
-    query = _matching(select(jobs), wanted).order_by(jobs.c.changed_at.desc(), jobs.c.id).limit(limit)
+    query = _matching(select(*_TOLD), wanted).order_by(jobs.c.changed_at.desc(), jobs.c.id).limit(limit)
     with reading(engine) as connection:
-        return [_job(row) for row in connection.execute(query).mappings()]
+        return [_job(*row) for row in connection.execute(query)]
 
 
 def count_by_state(engine: Engine, wanted: JobFilter) -> dict[str, int]:
@@ -84,24 +85,18 @@ def count_by_state(engine: Engine, wanted: JobFilter) -> dict[str, int]:
 def story(engine: Engine, job_id: str) -> Story | None:
     """Return one job's whole life; None when the store does not know it."""
     with reading(engine) as connection:
-        row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
+        row = connection.execute(select(*_TOLD).where(jobs.c.id == job_id)).first()
         if row is None:
             return None
-        job = _job(row)
-        found = select(runs).where(runs.c.job == job_id).order_by(runs.c.started_at.desc()).limit(MAX_RUNS)
-        its_runs = [_run(row) for row in connection.execute(found).mappings()]
-        bodies = select(events.c.body).where(events.c.job == job_id).order_by(events.c.at.desc()).limit(MAX_EVENTS)
-        its_events = [_decode(body) for (body,) in connection.execute(bodies)]
+        events = sorted(history.decode(row.events), key=attrgetter("at"))
+        job, its_runs = _life(*row)
         root = job.root or job_id
-        family = (
-            select(jobs)
-            .where(or_(jobs.c.root == root, jobs.c.id == root))  # a foreign sender's root does not name itself
-            .order_by(jobs.c.first_sent_at)
-            .limit(MAX_FAMILY)
-        )
-        relatives = [_job(row) for row in connection.execute(family).mappings()]
-    is_among_them = any(relative.id == job.id for relative in relatives)
-    return Story(job, its_runs[::-1], its_events[::-1], relatives if is_among_them else [*relatives, job])
+        # Most jobs are their own root, and its column is empty then; a foreign sender's root need not name itself.
+        family = select(*_TOLD).where(or_(jobs.c.root == root, jobs.c.id.in_({root, job_id})))
+        relatives = [_job(*row) for row in connection.execute(family.order_by(jobs.c.sent_at).limit(MAX_FAMILY))]
+    if all(relative.id != job.id for relative in relatives):
+        relatives.append(job)
+    return Story(job, its_runs, events, sorted(relatives, key=lambda relative: relative.first_sent_at or 0.0))
 
 
 def ids_beginning(engine: Engine, beginning: str, limit: int = 10) -> list[str]:
@@ -178,7 +173,7 @@ def _states(states: frozenset[str]) -> Sequence[ColumnElement[bool]]:
     of_runs = {fate for fate in Fate if fate in states and not fate.ends_the_job}
     conditions: list[ColumnElement[bool]] = [jobs.c.fate.in_(sorted(of_jobs))]
     if of_runs:
-        conditions.append(select(runs.c.id).where(runs.c.job == jobs.c.id, runs.c.fate.in_(sorted(of_runs))).exists())
+        conditions.append(jobs.c.id.in_(select(runs.c.job).where(runs.c.fate.in_(sorted(of_runs)))))
     if "running" in states:
         conditions.append(jobs.c.fate.is_(None) & (jobs.c.open_runs > 0))
     if "waiting" in states:
@@ -186,9 +181,11 @@ def _states(states: frozenset[str]) -> Sequence[ColumnElement[bool]]:
     return conditions
 
 
-def _job(row: RowMapping) -> Job:
-    return Job(**{**row, "fate": Fate(row["fate"]) if row["fate"] else None})
+def _job(id_: str, events: bytes, forgotten_runs: int) -> Job:
+    return _life(id_, events, forgotten_runs)[0]
 
 
-def _run(row: RowMapping) -> Run:
-    return Run(**{**row, "fate": Fate(row["fate"]) if row["fate"] else None})
+def _life(id_: str, events: bytes, forgotten_runs: int) -> tuple[Job, list[Run]]:
+    job, its_runs = life_of(id_, history.decode(events))
+    job.runs += forgotten_runs
+    return job, its_runs

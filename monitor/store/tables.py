@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Double,
     Index,
@@ -26,26 +25,12 @@ def _time(name: str) -> Column[float]:
 segments = Table(
     "monitor_segments",
     metadata,
-    Column("id", BigId, primary_key=True, autoincrement=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),  # bytes of the segment that are in the store
     Column("at", Double, nullable=False),
-    sqlite_autoincrement=True,
 )
 
-# An event's identity is its segment and its position there: it can be in the store only once.
-events = Table(
-    "monitor_events",
-    metadata,
-    Column("job", Text, nullable=False),
-    Column("at", Double, nullable=False),
-    Column("segment", BigInteger, nullable=False),
-    Column("position", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # the event in MessagePack
-    Index("monitor_events_job", "job"),
-)
-
-# In the order of monitor.job.Run, and of monitor.job.Job below.
+# One row for each run, of what runs are searched, counted and measured by; the rest is told from its job's events.
 runs = Table(
     "monitor_runs",
     metadata,
@@ -54,13 +39,7 @@ runs = Table(
     Column("task", Text),
     Column("queue", Text),
     Column("worker", Text),
-    Column("pid", BigInteger),
     Column("version", Text),
-    Column("retries", BigInteger, nullable=False),
-    Column("acks_late", Boolean, nullable=False),
-    _time("sent_at"),
-    _time("received_at"),
-    _time("due_at"),
     _time("started_at"),
     _time("ended_at"),
     Column("wait_s", Double),
@@ -68,17 +47,18 @@ runs = Table(
     Column("cpu_s", Double),
     Column("grew_bytes", BigInteger),
     Column("fate", Text),
-    Column("reason", Text),
     Column("error", Text),
-    Column("message", Text),
-    Column("traceback", Text),
     Column("fingerprint", Text),
     Column("labels", Text),
-    Index("monitor_runs_job", "job"),
     Index("monitor_runs_ended", "ended_at"),
 )
-Index("monitor_runs_open", runs.c.id, postgresql_where=runs.c.fate.is_(None), sqlite_where=runs.c.fate.is_(None))
+_is_open = runs.c.fate.is_(None)
+_goes_on = runs.c.fate.in_(("replaced", "requeued", "retried"))
+# Of the few runs that are open, or did not end their job: an index over the ids of all jobs would cost each of them.
+Index("monitor_runs_open", runs.c.id, postgresql_where=_is_open, sqlite_where=_is_open)
+Index("monitor_runs_going_on", runs.c.job, runs.c.fate, postgresql_where=_goes_on, sqlite_where=_goes_on)
 
+# One row for each job: all its events, and what jobs are searched and counted by.
 jobs = Table(
     "monitor_jobs",
     metadata,
@@ -87,34 +67,27 @@ jobs = Table(
     Column("queue", Text),
     Column("worker", Text),
     Column("fate", Text),
-    Column("reason", Text),
     Column("error", Text),
-    Column("message", Text),
     Column("fingerprint", Text),
-    _time("first_sent_at"),
+    Column("version", Text),
+    Column("entry", Text),
+    Column("root", Text),  # null where the job is its own
     _time("sent_at"),
     _time("due_at"),
-    _time("expires_at"),
     _time("started_at"),
     _time("ended_at"),
     Column("changed_at", Double, nullable=False),  # when the last of its events happened
-    Column("wait_s", Double),
-    Column("run_s", Double),
-    Column("runs", BigInteger, nullable=False),
     Column("open_runs", BigInteger, nullable=False),
-    Column("retries", BigInteger, nullable=False),
-    Column("root", Text),
-    Column("parent", Text),
-    Column("group", Text),
-    Column("sender", Text),
-    Column("version", Text),
-    Column("arguments", Text),
-    Column("labels", Text),
+    Column("forgotten_runs", BigInteger, nullable=False),  # those whose events are no longer kept
+    Column("events", LargeBinary, nullable=False),  # MessagePack, an array of monitor.job.Event in order of arrival
     Index("monitor_jobs_changed", "changed_at"),
     Index("monitor_jobs_fate", "fate", "changed_at"),
     Index("monitor_jobs_task", "task", "changed_at"),
-    Index("monitor_jobs_root", "root"),
 )
+_is_child = jobs.c.root.is_not(None)
+Index("monitor_jobs_root", jobs.c.root, postgresql_where=_is_child, sqlite_where=_is_child)
+_has_entry = jobs.c.entry.is_not(None)
+Index("monitor_jobs_entry", jobs.c.sent_at, postgresql_where=_has_entry, sqlite_where=_has_entry)
 
 # What could not be kept, counted: dropped, damaged or refused records.
 losses = Table(

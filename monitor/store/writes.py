@@ -1,40 +1,22 @@
 """What the shipper writes: batches of events, and what they mean for their jobs; and what is pruned."""
 
-import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
-import psycopg
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, Select, Table, delete, insert, select, update
 
-from monitor.job import Dropped, Event, Fate, Job, Run, Told
-from monitor.life import life_of
+from monitor.job import Dropped, Fate, Started, Told
 from monitor.spool import Reading
-from monitor.store.faults import PositionMovedError, told_plainly, writing
-from monitor.store.tables import events, jobs, losses, runs, segments
+from monitor.store import history, lives
+from monitor.store.faults import PositionMovedError, reading, writing
+from monitor.store.tables import jobs, losses, runs, segments
 
-# A message that is given out again and again can make one job's events endless: its life is told from the latest.
-MAX_EVENTS_A_JOB = 500
 PRUNE_BATCH = 2_000
 
-_LOCK = 7_235_022  # any number, the same for all: see _of_jobs_alone
-_JOB_FATE = jobs.c.keys().index("fate")
-_RUN_FATE = runs.c.keys().index("fate")
-
-# In place: REPLACE would delete the old row, and write each of its index entries anew.
-_OVER_THE_OLD = {
-    table.name: "ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f'"{name}" = excluded."{name}"' for name in table.c.keys() if name != "id")  # noqa: SIM118 (no dict)
-    for table in (jobs, runs)
-}
-
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Event).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +31,8 @@ class Loss:
 
 def positions(engine: Engine, names: Sequence[str]) -> dict[str, int]:
     """Return how far each segment is in the store, in bytes; those it does not know are left out."""
-    with told_plainly(engine), engine.connect().execution_options(reading=True) as connection:
-        return {name: position for name, (_, position) in _known_segments(connection, names).items()}
+    with reading(engine) as connection:
+        return _known_positions(connection, names)
 
 
 def save(engine: Engine, host: str, readings: Sequence[Reading], more_losses: Iterable[Loss] = ()) -> None:
@@ -62,16 +44,14 @@ def save(engine: Engine, host: str, readings: Sequence[Reading], more_losses: It
         StoreError: when it cannot be used. In no case anything is written.
 
     """
+    told: dict[str, lives.Told] = defaultdict(list)
+    for batch in readings:
+        for _, record, body in batch.records:
+            if not isinstance(record, Dropped):
+                told[record.job].append((record, body))
     with writing(engine) as connection:
-        ids = _advance(connection, readings)
-        rows, told = [], defaultdict(list)
-        for reading in readings:
-            for position, record, body in reading.records:
-                if not isinstance(record, Dropped):
-                    rows.append((record.job, record.at, ids[reading.segment], position, body))
-                    told[record.job].append(record)
-        _insert(connection, events, rows)
-        _tell_jobs(connection, told)
+        _advance(connection, readings)
+        lives.tell(connection, told)
         _count(connection, host, [*_losses_of(readings), *more_losses])
 
 
@@ -79,18 +59,24 @@ def lose_open_runs(engine: Engine, process: str, now: float) -> int:
     """Close the runs that a process left open when it went without a word; return how many."""
     with writing(engine) as connection:
         # The ids of its runs are the process, a hyphen and a number; the full stop is the character after the hyphen.
-        found = connection.execute(
-            select(runs.c.id, runs.c.job, runs.c.pid, runs.c.acks_late).where(
-                runs.c.id >= f"{process}-", runs.c.id < f"{process}.", runs.c.fate.is_(None)
-            )
-        ).all()
-        if not found:
-            return 0
-        tellings = [_lost(*row, now) for row in found]
-        # No segment tells this: identity enough is that a run is closed once.
-        _insert(connection, events, [(told.job, now, 0, 0, _encode(told)) for told in tellings])
-        _tell_jobs(connection, {told.job: [told] for told in tellings})
-        return len(found)
+        are_its_own = (runs.c.id >= f"{process}-") & (runs.c.id < f"{process}.") & runs.c.fate.is_(None)
+        open_runs = dict(connection.execute(select(runs.c.id, runs.c.job).where(are_its_own)).all())
+        if open_runs:
+            lives.tell(connection, _losses_told(connection, open_runs, now))
+            # What is left has its start no longer kept with its job.
+            connection.execute(update(runs).where(are_its_own).values(fate=Fate.LOST.value, ended_at=now))
+        return len(open_runs)
+
+
+def _losses_told(connection: Connection, open_runs: Mapping[str, str], now: float) -> dict[str, lives.Told]:
+    """Return the losses of these runs, known with their jobs, by job."""
+    told: dict[str, lives.Told] = defaultdict(list)
+    for id_, known in lives.known_jobs(connection, list(set(open_runs.values()))).items():
+        for event in history.decode(known.events):
+            if type(event) is Started and event.run in open_runs:
+                lost = _lost(event, now)
+                told[id_].append((lost, _encode(lost)))
+    return told
 
 
 def forget_segments(engine: Engine, names: Sequence[str]) -> None:
@@ -100,183 +86,69 @@ def forget_segments(engine: Engine, names: Sequence[str]) -> None:
 
 
 def prune(engine: Engine, older_than_days: int, now: float | None = None) -> int:
-    """Delete the jobs whose fate is older than that, with their runs and events; return how many.
+    """Delete the jobs whose fate is older than that, and the runs that ended before; return how many jobs.
 
-    In short transactions of PRUNE_BATCH jobs each, so that recording goes on meanwhile. Jobs without a fate are kept:
-    nobody has explained them yet.
+    In short transactions of PRUNE_BATCH rows each, so that recording goes on meanwhile. Jobs without a fate are kept
+    with all that was told of them: nobody has explained them yet.
     """
     before = (time.time() if now is None else now) - older_than_days * 86_400
+    old_jobs = select(jobs.c.id).where(jobs.c.changed_at < before, jobs.c.fate.is_not(None))
     pruned = 0
-    while count := _prune_batch(engine, before):
+    while count := _delete_batch(engine, jobs, old_jobs):
         pruned += count
+    while _delete_batch(engine, runs, select(runs.c.id).where(runs.c.ended_at < before)):
+        pass
     with writing(engine) as connection:
         connection.execute(delete(losses).where(losses.c.at < before))
     return pruned
 
 
-def _prune_batch(engine: Engine, before: float) -> int:
+def _delete_batch(engine: Engine, table: Table, ids: Select[tuple[str]]) -> int:
     with writing(engine) as connection:
-        old = select(jobs.c.id).where(jobs.c.changed_at < before, jobs.c.fate.is_not(None)).limit(PRUNE_BATCH)
-        ids = connection.execute(old).scalars().all()
-        for table, column in ((events, events.c.job), (runs, runs.c.job), (jobs, jobs.c.id)):
-            connection.execute(delete(table).where(column.in_(ids)))
-        return len(ids)
+        batch = connection.execute(ids.limit(PRUNE_BATCH)).scalars().all()
+        connection.execute(delete(table).where(table.c.id.in_(batch)))
+        return len(batch)
 
 
-def _lost(run: str, job: str, pid: int | None, acks_late: bool, now: float) -> Told:  # noqa: FBT001
-    why = f"its process {pid} is gone, and nobody told why"
-    why += "; its message goes back to the broker" if acks_late else "; its message was already acknowledged"
+def _lost(start: Started, now: float) -> Told:
+    why = f"its process {start.pid} is gone, and nobody told why"
+    why += "; its message goes back to the broker" if start.acks_late else "; its message was already acknowledged"
     return Told(
-        job=job, at=now, fate=Fate.LOST, reason=why, run=run, task=None, queue=None, worker=None,
-        sent_at=None, root=None, parent=None, retries=None, returns=acks_late, error=None,
+        job=start.job, at=now, fate=Fate.LOST, reason=why, run=start.run, task=None, queue=None, worker=None,
+        sent_at=None, root=None, parent=None, retries=None, returns=start.acks_late, error=None,
     )  # fmt: skip
 
 
-def _known_segments(connection: Connection, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+def _known_positions(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     # Locked: the last COMMIT of a shipper that was killed may still be under way in the server, and is waited for.
-    found = connection.execute(
-        select(segments.c.name, segments.c.id, segments.c.position).where(segments.c.name.in_(names)).with_for_update()
-    )
-    return {name: (id_, position) for name, id_, position in found}
+    query = select(segments.c.name, segments.c.position).where(segments.c.name.in_(names)).with_for_update()
+    return dict(connection.execute(query).all())
 
 
-def _advance(connection: Connection, readings: Sequence[Reading]) -> dict[str, int]:
-    """Move the positions on; return the segments' ids by name."""
-    known = _known_segments(connection, [reading.segment for reading in readings])
+def _advance(connection: Connection, readings: Sequence[Reading]) -> None:
+    """Move the positions on."""
+    known = _known_positions(connection, [batch.segment for batch in readings])
     now = time.time()
-    ids = {}
-    for reading in readings:
-        id_, position = known.get(reading.segment, (None, 0))
-        if position != reading.start:
-            raise PositionMovedError(f"{reading.segment}: read from {reading.start}, the store is at {position}")
-        values = {"name": reading.segment, "position": reading.end, "at": now}
-        if id_ is None:
-            id_ = connection.execute(insert(segments).values(values).returning(segments.c.id)).scalar_one()
+    for batch in readings:
+        position = known.get(batch.segment, 0)
+        if position != batch.start:
+            raise PositionMovedError(f"{batch.segment}: read from {batch.start}, the store is at {position}")
+        values = {"name": batch.segment, "position": batch.end, "at": now}
+        if batch.segment in known:
+            connection.execute(update(segments).where(segments.c.name == batch.segment).values(values))
         else:
-            connection.execute(update(segments).where(segments.c.id == id_).values(values))
-        ids[reading.segment] = id_
-    return ids
-
-
-def _tell_jobs(connection: Connection, told: dict[str, list[Event]]) -> None:
-    """Tell the lives of these jobs anew from all their events."""
-    if not told:
-        return
-    _of_jobs_alone(connection)
-    known = _known_jobs(connection, list(told))
-    all_told = {**told, **_events_of(connection, known)}
-    job_rows: list[list[Any]] = []
-    run_rows: list[list[Any]] = []
-    for id_, its_events in all_told.items():
-        job, its_runs = life_of(id_, its_events)
-        if len(its_events) >= MAX_EVENTS_A_JOB:
-            _keep_the_beginning(connection, job)
-        job_rows.append(_row(job, _JOB_FATE))
-        run_rows.extend(_row(run, _RUN_FATE) for run in its_runs)
-    _replace(connection, runs, run_rows, has_old=bool(known))
-    _replace(connection, jobs, job_rows, has_old=bool(known))
-
-
-def _of_jobs_alone(connection: Connection) -> None:
-    """Keep other hosts' shippers from telling the same job's life at the same time, each without the other's events.
-
-    Their events are inserted side by side before; SQLite lets one write at a time anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-
-
-def _known_jobs(connection: Connection, ids: list[str]) -> list[str]:
-    return [row[0] for row in _about(connection, "SELECT id FROM monitor_jobs WHERE id", ids)]
-
-
-def _events_of(connection: Connection, ids: list[str]) -> dict[str, list[Event]]:
-    """Return the latest events of each job."""
-    query = """
-        SELECT job, body FROM (
-            SELECT job, body, row_number() OVER (PARTITION BY job ORDER BY at DESC) AS nth
-              FROM monitor_events
-             WHERE job"""
-    found = defaultdict(list)
-    latest = f") AS numbered WHERE nth <= {MAX_EVENTS_A_JOB}"
-    for id_, body in _about(connection, query, ids, latest) if ids else ():
-        found[id_].append(_decode(body))
-    return found
-
-
-def _about(connection: Connection, query: str, ids: list[str], rest: str = "") -> Iterable[Any]:
-    """Return the rows of a query about many ids, passed as one parameter."""
-    if connection.dialect.name == "postgresql":
-        return connection.exec_driver_sql(f"{query} = ANY(%s) {rest}", (ids,))
-    among = "IN (SELECT value FROM json_each(?))"
-    return connection.exec_driver_sql(f"{query} {among} {rest}", (json.dumps(ids),))
-
-
-def _keep_the_beginning(connection: Connection, job: Job) -> None:
-    """Take over what the events that are no longer read said of the job."""
-    old = connection.execute(select(jobs).where(jobs.c.id == job.id)).mappings().first()
-    if old is None:
-        return
-    job.runs = max(job.runs, old["runs"])
-    for name in ("first_sent_at", "started_at"):
-        setattr(job, name, min(filter(None, (getattr(job, name), old[name])), default=None))
-    for name in ("sent_at", "root", "parent", "group", "sender", "arguments"):
-        if getattr(job, name) is None:
-            setattr(job, name, old[name])
-
-
-def _row(told: Job | Run, fate: int) -> list[Any]:
-    row = list(msgspec.structs.astuple(told))
-    row[fate] = row[fate] and row[fate].value  # drivers would store the member's name
-    return row
-
-
-def _replace(connection: Connection, table: Table, rows: list[list[Any]], *, has_old: bool) -> None:
-    """Insert rows in place of those of the same id."""
-    if connection.dialect.name != "postgresql":
-        _insert(connection, table, rows, _OVER_THE_OLD[table.name])
-        return
-    if has_old:
-        connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE id = ANY(%s)", ([row[0] for row in rows],))  # noqa: S608
-    _insert(connection, table, rows)
-
-
-def _insert(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], over_the_old: str = "") -> None:
-    """Insert many rows of all the table's columns, the fastest way the database has."""
-    if not rows:
-        return
-    if connection.dialect.name != "postgresql":
-        marks = ", ".join("?" * len(table.c))
-        statement = f"INSERT INTO {table.name} VALUES ({marks}) {over_the_old}"  # noqa: S608 (our own names)
-        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
-        return
-    _copy(connection, table, rows)
-
-
-def _copy(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
-    """COPY rows through the driver, which SQLAlchemy has no word for; its errors are raised as SQLAlchemy's."""
-    # Binary, a row takes the driver less than half of its time as text (psycopg 3.3); it must be told the types then.
-    statement = f"COPY {table.name} FROM STDIN (FORMAT BINARY)"
-    types = [column.type.compile(connection.dialect).lower() for column in table.c]
-    cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
-    try:
-        with cursor.copy(statement) as copy:
-            copy.set_types(types)
-            for row in rows:
-                copy.write_row(row)
-    except psycopg.Error as fault:
-        raise DBAPIError.instance(statement, None, fault, psycopg.Error, dialect=connection.dialect) from fault
+            connection.execute(insert(segments).values(values))
 
 
 def _losses_of(readings: Iterable[Reading]) -> Iterable[Loss]:
-    for reading in readings:
-        if reading.damaged_bytes:
-            yield Loss(reading.segment, "damaged in the spool", bytes=reading.damaged_bytes)
-        if reading.unreadable:
-            yield Loss(reading.segment, "written by another version", records=reading.unreadable)
-        for _, record, _ in reading.records:
+    for batch in readings:
+        if batch.damaged_bytes:
+            yield Loss(batch.segment, "damaged in the spool", bytes=batch.damaged_bytes)
+        if batch.unreadable:
+            yield Loss(batch.segment, "written by another version", records=batch.unreadable)
+        for _, record, _ in batch.records:
             if isinstance(record, Dropped):
-                yield Loss(reading.segment, record.reason, records=record.records)
+                yield Loss(batch.segment, record.reason, records=record.records)
 
 
 def _count(connection: Connection, host: str, lost: Sequence[Loss]) -> None:

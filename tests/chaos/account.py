@@ -3,14 +3,12 @@
 from collections import Counter
 from typing import Self
 
-import msgspec
 from sqlalchemy import select
 
-from monitor.job import Event, Fate, Job, Run, Started, Told
-from monitor.store import Store, open_store, reads
-from monitor.store.tables import events, runs
-
-_decode = msgspec.msgpack.Decoder(Event).decode
+from monitor.job import Event, Fate, Job, Run, Started
+from monitor.life import life_of
+from monitor.store import Store, history, open_store, reads
+from monitor.store.tables import jobs
 
 
 class Account:
@@ -26,26 +24,26 @@ class Account:
             store.dispose()
 
     def __init__(self, store: Store) -> None:
-        self.jobs: dict[str, Job] = {job.id: job for job in reads.jobs_matching(store, reads.JobFilter(), limit=10**9)}
         self.losses = reads.lost(store)
+        self.jobs: dict[str, Job] = {}
+        self.runs: list[Run] = []
+        self.events: list[Event] = []
         with store.connect() as connection:
-            self.runs = [Run(**row) for row in connection.execute(select(runs)).mappings()]
-            rows = connection.execute(select(events)).all()
-        self.events: list[Event] = [_decode(row.body) for row in rows]
-        # What the shipper concludes stands in no segment, at position 0: it is known by the run that was lost.
-        self._identities = Counter(
-            (row.segment, row.position, event.run if isinstance(event, Told) else None)
-            for row, event in zip(rows, self.events, strict=True)
-        )
+            for id_, kept in connection.execute(select(jobs.c.id, jobs.c.events)):
+                events = history.decode(kept)
+                self.jobs[id_], runs = life_of(id_, events)
+                self.runs += runs
+                self.events += events
 
     def open_jobs(self) -> set[str]:
         """The jobs without a fate."""
         return {id_ for id_, job in self.jobs.items() if job.fate is None}
 
     def doubles(self) -> list[object]:
-        """What is told twice: records of the spool, conclusions of the shipper, starts of runs."""
+        """What is told twice: the very same events, and starts of the same run."""
         starts = Counter(event.run for event in self.events if isinstance(event, Started))
-        return [thing for counts in (self._identities, starts) for thing, count in counts.items() if count > 1]
+        same = Counter(map(repr, self.events))
+        return [thing for counts in (same, starts) for thing, count in counts.items() if count > 1]
 
     def starts(self) -> Counter[tuple[str, int]]:
         """How often each process started a run of each job."""

@@ -178,7 +178,7 @@ def test_an_event_that_the_store_refuses_does_not_hold_up_the_others(
 ) -> None:
     """It alone is lost, and counted."""
     if store.dialect.name == "sqlite":
-        spool.append(sent("refused", retries=2**63))
+        spool.append(ended("refused", grew_bytes=2**63))
     else:
         spool.append(sent("refused", task="no \0 in PostgreSQL"))
     spool.append(sent("good"))

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import insert
 
-from monitor.job import Fate, Job
-from monitor.store import open_store, reads, tables
+from monitor.job import Record
+from monitor.spool import Reading
+from monitor.store import open_store, reads, writes
+from tests.monitor.events import told
 from workers import monitoring
 
 DAY_S = 86_400
@@ -20,9 +21,11 @@ def test_the_store_is_pruned_by_the_age_in_the_settings(tmp_path: Path, monkeypa
     monkeypatch.setenv("MONITOR_STORE_URL", url)
     monkeypatch.setenv("MONITOR_RETENTION_DAYS", "7")
     store = open_store(url, create=True)
-    jobs = [Job(f"{days} days", fate=Fate.SUCCEEDED, changed_at=time.time() - days * DAY_S) for days in (6, 8)]
-    with store.begin() as connection:
-        connection.execute(insert(tables.jobs), [msgspec.structs.asdict(job) for job in jobs])
+    events = [told(f"{days} days", at=time.time() - days * DAY_S) for days in (6, 8)]
+    records: list[tuple[int, Record, bytes]] = [
+        (at, event, msgspec.msgpack.encode(event)) for at, event in enumerate(events)
+    ]
+    writes.save(store, "alpha", [Reading("p-000001", 0, len(events), records)])
 
     pruned = monitoring.prune_store()
 

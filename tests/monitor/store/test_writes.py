@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from monitor.job import Dropped, Event, Fate, Record
 from monitor.spool import Reading
-from monitor.store import PositionMovedError, RefusedError, open_store, reads, tables, writes
+from monitor.store import PositionMovedError, RefusedError, history, open_store, reads, tables, writes
 from tests.monitor.events import ended, error, sent, started, told
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def test_what_could_not_be_kept_is_counted(store: Engine) -> None:
 
 def test_an_endless_job_stays_bounded_and_keeps_its_beginning(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that is given out for ever is told from its latest events; who sent it is not forgotten."""
-    monkeypatch.setattr(writes, "MAX_EVENTS_A_JOB", 10)
+    monkeypatch.setattr(history, "MOST_EVENTS", 10)
     save(store, sent())
 
     for turn in range(20):
@@ -151,7 +151,10 @@ def test_an_endless_job_stays_bounded_and_keeps_its_beginning(store: Engine, mon
     story = reads.story(store, "a")
     assert story is not None
     assert (story.job.arguments, story.job.started_at, story.job.state) == (sent().arguments, 101.0, "waiting")
-    assert len(story.runs) == 20
+    assert story.job.runs == 20
+    assert len(story.events) <= 10
+    assert [run.id for run in story.runs] == ["p-0", "p-17", "p-18", "p-19"]
+    assert {run.fate for run in story.runs} == {Fate.REQUEUED}
 
 
 def test_pruning_deletes_old_jobs_with_all_that_belongs_to_them(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,10 +172,9 @@ def test_pruning_deletes_old_jobs_with_all_that_belongs_to_them(store: Engine, m
     assert states(store) == {"open": "waiting", "young": "succeeded"}
     with store.connect() as connection:
         kept = [
-            connection.execute(select(func.count()).select_from(table)).scalar()
-            for table in (tables.events, tables.runs)
+            connection.execute(select(func.count()).select_from(table)).scalar() for table in (tables.jobs, tables.runs)
         ]
-    assert kept == [4, 1]
+    assert kept == [2, 1]
 
 
 def test_hosts_that_tell_one_job_at_once_lose_none_of_it(store: Engine, store_url: str) -> None:
