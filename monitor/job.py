@@ -7,6 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
+# The task whose jobs only prove that a queue is consumed; they are in no figure about jobs.
+CANARY = "monitoring.canary"
+
 
 class Fate(StrEnum):
     """How a run or a job ended. A closed set."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
+import msgspec
 from celery import Celery, signals
 from celery.concurrency import solo
 
@@ -39,21 +40,18 @@ _wall = time.time
 _monotonic = time.monotonic
 
 
-class Current:
+class Current(msgspec.Struct):
     """The run that is going on."""
 
-    __slots__ = ("before", "began", "error", "handled", "job", "labels", "reason", "run", "usage")
-
-    def __init__(self, job: str, run: str, before: "Current | None") -> None:
-        self.job = job
-        self.run = run
-        self.before = before  # an eager job runs inside another
-        self.handled = sys.exc_info()[1]  # what its caller was handling already is no fault of the run
-        self.error: Error | None = None
-        self.reason: str | None = None
-        self.labels: dict[str, str] | None = None
-        self.usage: resource.struct_rusage | None = None
-        self.began = 0.0
+    job: str
+    run: str
+    before: "Current | None"  # an eager job runs inside another
+    handled: BaseException | None  # what its caller was handling already is no fault of the run
+    began: float = 0.0
+    usage: resource.struct_rusage | None = None
+    error: Error | None = None
+    reason: str | None = None
+    labels: dict[str, str] | None = None
 
 
 # Each thread and each greenlet has its own.
@@ -120,8 +118,9 @@ class Running:
         """Record that a run starts."""
         # Guarded here, not by a wrapper: in the hot path a call more is a good part of the cost.
         try:
-            current = Current(task_id, f"{self._spool.process}-{next(self._numbers)}", _current.get())
-            self._append(self._start(current.run, task_id, task, args, kwargs))
+            run = f"{self._spool.process}-{next(self._numbers)}"
+            current = Current(task_id, run, _current.get(), _exc_info()[1])
+            self._append(self._start(run, task_id, task, args, kwargs))
             _current.set(current)
             if self._has_usage:
                 current.usage = _getrusage(USAGE_OF)

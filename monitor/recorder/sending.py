@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery, signals
 
 from monitor.job import Event, Sent
+from monitor.lease import beat_entry
 from monitor.recorder.arguments import Arguments
 from monitor.recorder.guard import guarded
 from monitor.recorder.queues import QueueNames
@@ -67,6 +68,7 @@ class Sending:
                 group=get("group"),
                 sender=get("origin"),
                 arguments=self._written(sender, body),
+                entry=beat_entry.get(),
             )
         )
         self._after_send()

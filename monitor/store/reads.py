@@ -51,16 +51,6 @@ class Story:
     family: list[Job]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSummary:
-    """What became of the runs of one task: counts by fate, and the run time and wait of each run in seconds."""
-
-    task: str
-    fates: dict[str, int]
-    run_s: list[float]
-    wait_s: list[float]
-
-
 def jobs_matching(engine: Engine, wanted: JobFilter, limit: int = 50) -> list[Job]:
     """Return the jobs that match, those with the latest event first."""
     query = _matching(select(*_TOLD), wanted).order_by(jobs.c.changed_at.desc(), jobs.c.id).limit(limit)
@@ -132,18 +122,18 @@ def latest_names(engine: Engine, field: Literal["task", "queue", "worker"]) -> l
         return list(connection.execute(query).scalars())
 
 
-def tasks(engine: Engine, since: float) -> list[TaskSummary]:
-    """Return what became of the runs that ended since then, by task."""
-    query = select(runs.c.task, runs.c.fate, runs.c.run_s, runs.c.wait_s).where(runs.c.ended_at >= since)
-    found: dict[str, TaskSummary] = {}
+def jobs_of_entries(engine: Engine, since: float) -> list[Job]:
+    """Return the jobs that entries of beat's schedule sent since then, oldest first."""
+    query = select(*_TOLD).where(jobs.c.entry.is_not(None), jobs.c.sent_at >= since).order_by(jobs.c.sent_at)
     with reading(engine) as connection:
-        for task, fate, run_s, wait_s in connection.execute(query):
-            name = task or "unknown"
-            summary = found.setdefault(name, TaskSummary(name, {}, [], []))
-            summary.fates[fate] = summary.fates.get(fate, 0) + 1
-            summary.run_s.extend([run_s] if run_s is not None else [])
-            summary.wait_s.extend([wait_s] if wait_s is not None else [])
-    return sorted(found.values(), key=lambda summary: summary.task)
+        return [_job(*row) for row in connection.execute(query)]
+
+
+def lives_of_task(engine: Engine, task: str, since: float) -> list[tuple[Job, list[Run]]]:
+    """Return the jobs of a task that something happened to since then, with their runs, in order of their sending."""
+    query = select(*_TOLD).where(jobs.c.task == task, jobs.c.changed_at >= since).order_by(jobs.c.sent_at)
+    with reading(engine) as connection:
+        return [_life(*row) for row in connection.execute(query)]
 
 
 def lost(engine: Engine, since: float = 0.0) -> dict[str, tuple[int, int]]:

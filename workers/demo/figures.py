@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from monitor.job import Fate, Job
-from monitor.store import open_store, reads
+from monitor.store import open_store, reads, totals
 
 # What is shown live looks no further back for run times and waits, so that a demo left alone stays cheap.
 TIMES_OF_LATEST_S = 600.0
@@ -52,7 +52,7 @@ class Jobs:
 
     def figures(self, since: float = 0.0) -> Figures:
         """Return all figures; run times and waits are those of the runs that ended since then (Unix seconds)."""
-        times = {summary.task: summary for summary in reads.tasks(self._engine, since)}
+        times = {summary.task: summary for summary in totals.tasks(self._engine, since)}
         self._tasks |= times.keys() | {job.task for job in self._latest() if job.task}
         return Figures(
             tasks=[self._task(name, times.get(name)) for name in sorted(self._tasks)],
@@ -75,7 +75,7 @@ class Jobs:
         """Return how many records could not be kept, by reason."""
         return {reason: records for reason, (records, _) in reads.lost(self._engine).items()}
 
-    def _task(self, name: str | None, times: reads.TaskSummary | None) -> TaskFigures:
+    def _task(self, name: str | None, times: totals.TaskSummary | None) -> TaskFigures:
         run_s, wait_s = (times.run_s, times.wait_s) if times else ([], [])
         return TaskFigures(name or "all", self._states(task=name), spread(run_s), spread(wait_s))
 
@@ -97,8 +97,8 @@ def spread(values_s: Sequence[float]) -> Spread | None:
     return Spread(twentieths[9], twentieths[18])
 
 
-def _together(times: Iterable[reads.TaskSummary]) -> reads.TaskSummary:
-    together = reads.TaskSummary("all", {}, [], [])
+def _together(times: Iterable[totals.TaskSummary]) -> totals.TaskSummary:
+    together = totals.TaskSummary("all", {}, [], [])
     for summary in times:
         together.run_s.extend(summary.run_s)
         together.wait_s.extend(summary.wait_s)
