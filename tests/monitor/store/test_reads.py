@@ -122,3 +122,28 @@ def test_what_the_database_objects_to_is_told_in_a_sentence(store: Engine) -> No
 
     with pytest.raises(StoreError, match=r"cannot be used: .*monitor_jobs"):
         reads.jobs_matching(store, JobFilter())
+
+
+def test_jobs_that_an_entry_of_beat_sent_are_found(store: Engine) -> None:
+    """Oldest first; what others sent is not among them."""
+    save(store, sent("second", at=200.0, entry="nightly"), started("second", at=201.0, run="p-1"), segment="b")
+    save(store, sent("first", at=100.0, entry="hourly"), segment="a")
+    save(store, sent("other", at=150.0), segment="c")
+
+    found = reads.jobs_of_entries(store, since=0.0)
+
+    assert [(job.id, job.entry, job.started_at) for job in found] == [
+        ("first", "hourly", None),
+        ("second", "nightly", 201.0),
+    ]
+    assert [job.id for job in reads.jobs_of_entries(store, since=150.0)] == ["second"]
+
+
+def test_the_lives_of_a_task_are_told_with_their_runs(store: Engine) -> None:
+    """What happened before is left out."""
+    save(store, sent("old", at=50.0), segment="a")
+    save(store, sent("new", at=100.0), started("new", at=101.0), segment="b")
+
+    ((job, runs),) = reads.lives_of_task(store, "optimize", since=60.0)
+
+    assert (job.id, [run.received_at for run in runs]) == ("new", [101.0])
