@@ -7,8 +7,19 @@ from enum import StrEnum
 
 import msgspec
 
-# The task whose jobs only prove that a queue is consumed; they are in no figure about jobs.
+# The monitor's own jobs measure, and prove that queues are consumed: they are in no figure about jobs.
 CANARY = "monitoring.canary"
+OWN = (
+    "monitoring.broker",
+    CANARY,
+    "monitoring.canaries",
+    "monitoring.databases",
+    "monitoring.jobs",
+    "monitoring.prune_store",
+    "monitoring.queues",
+    "monitoring.schedules",
+    "monitoring.workers",
+)
 
 
 class Fate(StrEnum):

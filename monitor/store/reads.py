@@ -1,14 +1,15 @@
 """What pages, rules and the command line read: jobs, their runs, their family, and what was lost."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from os.path import commonprefix
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Engine, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, or_, select
 
-from monitor.job import Event, Fate, Job, Run
+from monitor.job import OWN, Event, Fate, Job, Run
 from monitor.life import life_of
 from monitor.store import history
 from monitor.store.faults import reading
@@ -28,7 +29,7 @@ class JobFilter:
 
     `states` holds fates, and `waiting` or `running` for jobs that have none yet; a fate that only a run can have, as
     `retried`, means the jobs with such a run. `since` is compared with the time of the job's last event, in Unix
-    seconds.
+    seconds. The monitor's own jobs are meant only where a task, a queue or a worker is named.
     """
 
     states: frozenset[str] = frozenset()
@@ -36,6 +37,11 @@ class JobFilter:
     queue: str | None = None
     worker: str | None = None
     since: float | None = None
+
+    @property
+    def names_anything(self) -> bool:
+        """Whether a task, a queue or a worker is named."""
+        return any(name is not None for name in (self.task, self.queue, self.worker))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +60,32 @@ class Story:
 def jobs_matching(engine: Engine, wanted: JobFilter, limit: int = 50) -> list[Job]:
     """Return the jobs that match, those with the latest event first."""
     query = _matching(select(*_TOLD), wanted).order_by(jobs.c.changed_at.desc(), jobs.c.id).limit(limit)
+    if not wanted.names_anything:
+        query = query.where(or_(jobs.c.task.is_(None), jobs.c.task.not_in(OWN)))
     with reading(engine) as connection:
         return [_job(*row) for row in connection.execute(query)]
 
 
 def count_by_state(engine: Engine, wanted: JobFilter) -> dict[str, int]:
     """Return how many jobs match, by state."""
-    # Asked apart, the fates are counted from their index alone: 40 times faster than from the rows (SQLite, 1 M jobs).
-    by_fate = _matching(select(jobs.c.fate, func.count().label("total")), wanted).group_by(jobs.c.fate)
-    running = _matching(select(func.count()).select_from(jobs), wanted).where(
-        jobs.c.fate.is_(None), jobs.c.open_runs > 0
-    )
     with reading(engine) as connection:
-        counts = {row.fate: row.total for row in connection.execute(by_fate)}
-        without_fate, running_now = counts.pop(None, 0), connection.execute(running).scalar_one()
-    counts |= {"running": running_now, "waiting": without_fate - running_now}
+        counts = _counts(connection, wanted)
+        if not wanted.names_anything:
+            # The monitor's own are few, and are counted apart: so all others are counted from an index alone.
+            counts -= _counts(connection, wanted, jobs.c.task.in_(OWN))
     return {state: count for state, count in counts.items() if count}
+
+
+def _counts(connection: Connection, wanted: JobFilter, *conditions: ColumnElement[bool]) -> Counter[str]:
+    # Asked apart, the fates are counted from their index alone: 40 times faster than from the rows (SQLite, 1 M jobs).
+    fates = _matching(select(jobs.c.fate, func.count()), wanted).where(*conditions).group_by(jobs.c.fate)
+    running = _matching(select(func.count()).select_from(jobs), wanted).where(
+        jobs.c.fate.is_(None), jobs.c.open_runs > 0, *conditions
+    )
+    by_fate: dict[str | None, int] = dict(connection.execute(fates).all())
+    running_now = connection.execute(running).scalar_one()
+    waiting = by_fate.pop(None, 0) - running_now
+    return Counter({**by_fate, "running": running_now, "waiting": waiting})
 
 
 def story(engine: Engine, job_id: str) -> Story | None:

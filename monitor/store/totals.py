@@ -1,6 +1,6 @@
 """Figures told from the rows of jobs and runs: how many, how long, by task, queue and fate.
 
-Canaries are no jobs of anybody's: they are left out everywhere here.
+The monitor's own jobs are left out everywhere here.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Engine, Table, func, select
 
-from monitor.job import CANARY, Fate
+from monitor.job import OWN, Fate
 from monitor.store.faults import reading
 from monitor.store.tables import jobs, runs
 
@@ -56,7 +56,7 @@ class Flow:
 def tasks(engine: Engine, since: float) -> list[TaskSummary]:
     """Return what became of the runs that ended since then, by task."""
     query = select(runs.c.task, runs.c.fate, runs.c.run_s, runs.c.wait_s).where(
-        runs.c.ended_at >= since, ~_is_canary(runs)
+        runs.c.ended_at >= since, ~_is_own(runs)
     )
     found: dict[str, TaskSummary] = {}
     with reading(engine) as connection:
@@ -72,7 +72,7 @@ def tasks(engine: Engine, since: float) -> list[TaskSummary]:
 def ended_runs(engine: Engine, since: float, until: float) -> Iterable[EndedRun]:
     """Return the runs that ended in [since, until)."""
     query = select(runs.c.task, runs.c.fate, runs.c.run_s, runs.c.wait_s, runs.c.labels).where(
-        runs.c.ended_at >= since, runs.c.ended_at < until, ~_is_canary(runs)
+        runs.c.ended_at >= since, runs.c.ended_at < until, ~_is_own(runs)
     )
     with reading(engine) as connection:
         return [
@@ -89,7 +89,7 @@ def ended_jobs(engine: Engine, since: float, until: float) -> Iterable[EndedJob]
         jobs.c.ended_at >= since,
         jobs.c.ended_at < until,
         jobs.c.fate.is_not(None),
-        ~_is_canary(jobs),
+        ~_is_own(jobs),
     )
     with reading(engine) as connection:
         return [
@@ -102,12 +102,12 @@ def flow(engine: Engine, since: float, until: float) -> dict[str, Flow]:
     """Return what arrived in each queue and ended in [since, until)."""
     arrived = (
         select(jobs.c.queue, func.count())
-        .where(jobs.c.changed_at >= since, jobs.c.sent_at >= since, jobs.c.sent_at < until, ~_is_canary(jobs))
+        .where(jobs.c.changed_at >= since, jobs.c.sent_at >= since, jobs.c.sent_at < until, ~_is_own(jobs))
         .group_by(jobs.c.queue)
     )
     ended = (
         select(runs.c.queue, func.count())
-        .where(runs.c.ended_at >= since, runs.c.ended_at < until, ~_is_canary(runs))
+        .where(runs.c.ended_at >= since, runs.c.ended_at < until, ~_is_own(runs))
         .group_by(runs.c.queue)
     )
     with reading(engine) as connection:
@@ -121,10 +121,10 @@ def flow(engine: Engine, since: float, until: float) -> dict[str, Flow]:
 
 def running_by_queue(engine: Engine) -> dict[str, int]:
     """Return how many jobs run now, by queue."""
-    query = select(runs.c.queue, func.count()).where(runs.c.fate.is_(None), ~_is_canary(runs)).group_by(runs.c.queue)
+    query = select(runs.c.queue, func.count()).where(runs.c.fate.is_(None), ~_is_own(runs)).group_by(runs.c.queue)
     with reading(engine) as connection:
         return {queue: count for queue, count in connection.execute(query) if queue is not None}
 
 
-def _is_canary(table: Table) -> ColumnElement[bool]:
-    return func.coalesce(table.c.task, "") == CANARY
+def _is_own(table: Table) -> ColumnElement[bool]:
+    return func.coalesce(table.c.task, "").in_(OWN)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from monitor.job import Event, Fate, Record
+from monitor.job import OWN, Event, Fate, Record
 from monitor.spool import Reading
 from monitor.store import StoreError, reads, writes
 from monitor.store.reads import JobFilter
@@ -147,3 +147,13 @@ def test_the_lives_of_a_task_are_told_with_their_runs(store: Engine) -> None:
     ((job, runs),) = reads.lives_of_task(store, "optimize", since=60.0)
 
     assert (job.id, [run.received_at for run in runs]) == ("new", [101.0])
+
+
+def test_the_monitors_own_jobs_are_listed_only_where_they_are_named(store: Engine) -> None:
+    """They would drown the jobs of a system at rest."""
+    save(store, sent("own", task=OWN[0], queue="monitoring"), sent("job"))
+
+    asked = [JobFilter(), JobFilter(queue="monitoring"), JobFilter(task=OWN[0])]
+
+    assert [[job.id for job in reads.jobs_matching(store, wanted)] for wanted in asked] == [["job"], ["own"], ["own"]]
+    assert [reads.count_by_state(store, wanted) for wanted in asked] == [{"waiting": 1}] * 3
