@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from monitor.sample import Sample
+
 # The monitor's own jobs measure, and prove that queues are consumed: they are in no figure about jobs.
 CANARY = "monitoring.canary"
 OWN = (
@@ -151,8 +153,15 @@ class Dropped(msgspec.Struct, frozen=True, array_like=True, tag="dropped"):
     reason: str
 
 
+class Observed(msgspec.Struct, frozen=True, array_like=True, tag="observed"):
+    """Samples that a process of the application took of itself."""
+
+    at: float
+    samples: list[Sample]
+
+
 Event = Sent | Started | Ended | Told
-Record = Event | Dropped
+Record = Event | Observed | Dropped
 
 
 class Run(msgspec.Struct):

@@ -12,6 +12,9 @@ from typing import Any, NoReturn
 
 import click
 
+from monitor import texts
+from monitor.texts import Threshold
+
 
 class SettingsError(click.ClickException):
     """One or more settings are wrong; the message names each, what was expected and what came."""
@@ -46,6 +49,18 @@ class Settings:
     redact: frozenset[str]  # further argument names, lower case, whose values are never stored
     code_version: str  # what the jobs' code calls itself: a tag, a commit
     retention_days: int  # how long jobs with a fate are kept
+    samples_days: int  # how long samples, leases and what is noted are kept
+    databases: str  # the databases that are measured, as `monitor.sampling.database.parse_databases` reads them
+    database_warning: Threshold  # more connections than this are warned of
+    queue_warnings: dict[str, int]  # more waiting jobs than this are warned of, by queue
+    canaries: tuple[str, ...]  # the queues that canaries are sent to
+    rabbitmq_management_url: str | None  # RabbitMQ's management API: http://user:password@host:15672
+    queues_every_s: int  # how often queues are measured; likewise the others
+    broker_every_s: int
+    databases_every_s: int
+    workers_every_s: int
+    schedules_every_s: int
+    canaries_every_s: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -78,41 +93,6 @@ class Knob:
     default: Callable[[], Any]
 
 
-def store_url(text: str) -> str:
-    """Return a store's URL, checked."""
-    scheme = text.partition(":")[0]
-    if scheme == "sqlite" and text.startswith("sqlite:////"):
-        return text
-    if scheme == "sqlite" and text.startswith("sqlite:///"):
-        return f"sqlite:///{Path(text.removeprefix('sqlite:///')).absolute()}"
-    if scheme in {"postgresql", "postgres", "postgresql+psycopg"} and text.startswith(f"{scheme}://"):
-        return "postgresql+psycopg" + text.removeprefix(scheme)
-    # The text may hold a password: only its scheme is repeated.
-    came = f"one that begins with {scheme + ':'!r}" if ":" in text else "a text without a scheme"
-    raise ValueError(
-        f"expected a URL like sqlite:////var/lib/monitor/store.db or postgresql://user@host/name, got {came}"
-    )
-
-
-def positive_int(text: str) -> int:
-    """Return a whole number of at least 1."""
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
-    raise ValueError(f"expected a whole number of at least 1, got {text!r}")
-
-
-def switch(text: str) -> bool:
-    """Return True for on, False for off."""
-    if text.lower() in {"on", "off"}:
-        return text.lower() == "on"
-    raise ValueError(f"expected on or off, got {text!r}")
-
-
-def names(text: str) -> frozenset[str]:
-    """Return the lower-case names of a comma-separated list."""
-    return frozenset(name.strip().lower() for name in text.split(",") if name.strip())
-
-
 def make_private(directory: Path) -> None:
     """Make a directory, and what is missing above it, for its owner alone."""
     if not directory.is_dir():
@@ -143,13 +123,29 @@ def _distribution_version(name: str) -> str:
 
 
 KNOBS = {
-    "store_url": Knob("MONITOR_STORE_URL", store_url, lambda: f"sqlite:///{Path('.monitor/store.db').absolute()}"),
+    "store_url": Knob(
+        "MONITOR_STORE_URL", texts.store_url, lambda: f"sqlite:///{Path('.monitor/store.db').absolute()}"
+    ),
     "spool_dir": Knob(
         "MONITOR_SPOOL_DIR", lambda text: Path(text).absolute(), lambda: Path(".monitor/spool").absolute()
     ),
-    "spool_max_mb": Knob("MONITOR_SPOOL_MAX_MB", positive_int, lambda: 512),
-    "store_arguments": Knob("MONITOR_ARGUMENTS", switch, lambda: True),
-    "redact": Knob("MONITOR_REDACT", names, frozenset),
+    "spool_max_mb": Knob("MONITOR_SPOOL_MAX_MB", texts.positive_int, lambda: 512),
+    "store_arguments": Knob("MONITOR_ARGUMENTS", texts.switch, lambda: True),
+    "redact": Knob("MONITOR_REDACT", texts.names, frozenset),
     "code_version": Knob("MONITOR_CODE_VERSION", str, found_version),
-    "retention_days": Knob("MONITOR_RETENTION_DAYS", positive_int, lambda: 90),
+    "retention_days": Knob("MONITOR_RETENTION_DAYS", texts.positive_int, lambda: 90),
+    "samples_days": Knob("MONITOR_SAMPLES_DAYS", texts.positive_int, lambda: 15),
+    "databases": Knob("MONITOR_DATABASES", str, str),
+    "database_warning": Knob("MONITOR_DATABASE_WARNING", texts.threshold, lambda: Threshold(75.0, is_percent=True)),
+    "queue_warnings": Knob(
+        "MONITOR_QUEUE_WARNINGS", texts.counts_by_name, lambda: {"optimization": 10, "file-processing": 20}
+    ),
+    "canaries": Knob("MONITOR_CANARIES", texts.names_in_order, tuple),
+    "rabbitmq_management_url": Knob("MONITOR_RABBITMQ_MANAGEMENT_URL", texts.http_url, lambda: None),
+    "queues_every_s": Knob("MONITOR_QUEUES_EVERY_S", texts.positive_int, lambda: 15),
+    "broker_every_s": Knob("MONITOR_BROKER_EVERY_S", texts.positive_int, lambda: 15),
+    "databases_every_s": Knob("MONITOR_DATABASES_EVERY_S", texts.positive_int, lambda: 30),
+    "workers_every_s": Knob("MONITOR_WORKERS_EVERY_S", texts.positive_int, lambda: 15),
+    "schedules_every_s": Knob("MONITOR_SCHEDULES_EVERY_S", texts.positive_int, lambda: 30),
+    "canaries_every_s": Knob("MONITOR_CANARIES_EVERY_S", texts.positive_int, lambda: 30),
 }

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from monitor.job import Dropped
 from monitor.settings import Settings, make_private
 from monitor.spool import Reading, Segment, Spool, segments
 from monitor.store import PositionMovedError, RefusedError, Store, StoreError, open_store, writes
+from monitor.threads import start_thread
 
 logger = logging.getLogger("monitor.shipper")
 
@@ -205,7 +206,7 @@ class Shipping:
         if self._is_started or self._worker_pid not in {None, os.getpid()}:
             return
         self._is_started = True
-        _start_thread(self._run, "monitor-shipper")
+        start_thread(self._run, "monitor-shipper")
         atexit.register(self.finish)
 
     def finish(self) -> None:
@@ -291,22 +292,6 @@ def _try_lock(directory: Path) -> int | None:
         os.close(fd)
         return None
     return fd
-
-
-def _start_thread(target: Callable[[], None], name: str) -> None:
-    """Start a daemon thread, a real one also where gevent has patched threading.
-
-    A greenlet would stop every job of the worker while it waits for the store.
-    """
-    try:
-        from gevent.monkey import get_original, is_module_patched  # noqa: PLC0415 (only where gevent is in use)
-    except ImportError:
-        threading.Thread(target=target, name=name, daemon=True).start()
-        return
-    if is_module_patched("threading"):
-        get_original("_thread", "start_new_thread")(target, ())
-    else:
-        threading.Thread(target=target, name=name, daemon=True).start()
 
 
 def ship_from(app: Celery, shipping: Shipping) -> None:

@@ -42,9 +42,20 @@ def save_measured(engine: Engine, measured: Measured, at: float) -> None:
 
     """
     with writing(engine) as connection:
-        _save_samples(connection, measured.samples)
+        save_samples(connection, measured.samples)
         for note in measured.notes:
             _save_note(connection, note, at)
+
+
+def save_samples(connection: Connection, told: Sequence[Sample]) -> None:
+    """Write samples within somebody else's transaction; those of the same series and time add nothing."""
+    if not told:
+        return
+    ids = _series_ids(connection, {(sample.metric, _written(sample)) for sample in told})
+    rows = [
+        {"series": ids[sample.metric, _written(sample)], "at": sample.at, **_value(sample.value)} for sample in told
+    ]
+    connection.execute(_insert(connection, samples).on_conflict_do_nothing(), rows)
 
 
 def series_since(
@@ -131,16 +142,6 @@ def prune_measured(engine: Engine, before: float) -> None:
         connection.execute(delete(series).where(~has_samples))
         connection.execute(delete(leases).where(leases.c.renewed_at < before))
         connection.execute(delete(notes).where(notes.c.at < before))
-
-
-def _save_samples(connection: Connection, told: Sequence[Sample]) -> None:
-    if not told:
-        return
-    ids = _series_ids(connection, {(sample.metric, _written(sample)) for sample in told})
-    rows = [
-        {"series": ids[sample.metric, _written(sample)], "at": sample.at, **_value(sample.value)} for sample in told
-    ]
-    connection.execute(_insert(connection, samples).on_conflict_do_nothing(), rows)
 
 
 def _series_ids(connection: Connection, keys: set[tuple[str, str]]) -> dict[tuple[str, str], int]:

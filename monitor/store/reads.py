@@ -82,7 +82,7 @@ def _counts(connection: Connection, wanted: JobFilter, *conditions: ColumnElemen
     running = _matching(select(func.count()).select_from(jobs), wanted).where(
         jobs.c.fate.is_(None), jobs.c.open_runs > 0, *conditions
     )
-    by_fate: dict[str | None, int] = dict(connection.execute(fates).all())
+    by_fate = {fate: int(count) for fate, count in connection.execute(fates)}
     running_now = connection.execute(running).scalar_one()
     waiting = by_fate.pop(None, 0) - running_now
     return Counter({**by_fate, "running": running_now, "waiting": waiting})

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, Engine, Select, Table, delete, insert, select, update
 
-from monitor.job import Dropped, Fate, Started, Told
+from monitor.job import Dropped, Fate, Observed, Started, Told
+from monitor.sample import Sample
 from monitor.spool import Reading
 from monitor.store import history, lives
 from monitor.store.faults import PositionMovedError, reading, writing
+from monitor.store.measured import save_samples
 from monitor.store.tables import jobs, losses, runs, segments
 
 PRUNE_BATCH = 2_000
@@ -45,13 +47,17 @@ def save(engine: Engine, host: str, readings: Sequence[Reading], more_losses: It
 
     """
     told: dict[str, lives.Told] = defaultdict(list)
+    samples: list[Sample] = []
     for batch in readings:
         for _, record, body in batch.records:
-            if not isinstance(record, Dropped):
+            if isinstance(record, Observed):
+                samples += record.samples
+            elif not isinstance(record, Dropped):
                 told[record.job].append((record, body))
     with writing(engine) as connection:
         _advance(connection, readings)
         lives.tell(connection, told)
+        save_samples(connection, samples)
         _count(connection, host, [*_losses_of(readings), *more_losses])
 
 

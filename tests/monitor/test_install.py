@@ -10,6 +10,7 @@ from celery import Celery
 
 import monitor
 from monitor.store import open_store, reads
+from monitor.store.measured import latest_samples
 from tests.workers_process import worker_environment
 
 APPLICATION = """
@@ -104,10 +105,27 @@ def test_a_process_that_only_sends_ships_what_it_sent(tmp_path: Path) -> None:
 
 
 def test_any_application_can_be_fitted() -> None:
-    """The worker's blueprint has the shipper once, however often it is installed."""
+    """The worker's blueprint has the shipper and the lease once each, however often it is installed."""
     app = Celery("fitted", set_as_current=False)
 
     for _ in range(2):
         monitor.install(app)
 
-    assert len(app.steps["worker"]) == 1
+    assert sorted(step.__name__ for step in app.steps["worker"]) == ["LeaseStep", "ShipperStep"]
+
+
+def test_the_pool_of_an_engine_is_measured(tmp_path: Path) -> None:
+    """What a process sees of its own pool comes into the store by the spool."""
+    watching = (
+        "import shop, monitor; from sqlalchemy import create_engine, text; from sqlalchemy.pool import QueuePool\n"
+        "engine = create_engine('sqlite://', poolclass=QueuePool, pool_size=3); monitor.watch_engine(engine, 'orders')\n"
+        "with engine.connect() as connection: connection.execute(text('SELECT 1'))\n"
+        "shop.app.conf.task_always_eager = False; shop.order.delay('x')"
+    )
+
+    ran = run(tmp_path, "-c", watching)
+
+    assert ran.returncode == 0, ran.stderr
+    samples = latest_samples(open_store(f"sqlite:///{tmp_path}/.monitor/store.db"), since=0.0)
+    assert {sample.metric: sample.value for sample in samples}["PoolSize"] == 3
+    assert {sample.dimensions for sample in samples} == {(("Pool", "orders"),)}
