@@ -1,7 +1,7 @@
 """What pages, rules and the command line read: jobs, their runs, their family, and what was lost."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from os.path import commonprefix
@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, func, or_, select
 
-from monitor.job import OWN, Event, Fate, Job, Run
+from monitor.job import CANARY, OWN, Event, Fate, Job, Run
 from monitor.life import life_of
 from monitor.store import history
 from monitor.store.faults import reading
@@ -138,18 +138,27 @@ def latest_names(engine: Engine, field: Literal["task", "queue", "worker"]) -> l
         return list(connection.execute(query).scalars())
 
 
-def jobs_of_entries(engine: Engine, since: float) -> list[Job]:
-    """Return the jobs that entries of beat's schedule sent since then, oldest first."""
-    query = select(*_TOLD).where(jobs.c.entry.is_not(None), jobs.c.sent_at >= since).order_by(jobs.c.sent_at)
+def jobs_of_entries(engine: Engine, since: float, entries: Collection[str]) -> list[Job]:
+    """Return the jobs that these entries of beat's schedule sent since then, oldest first."""
+    query = select(*_TOLD).where(jobs.c.entry.in_(entries), jobs.c.sent_at >= since).order_by(jobs.c.sent_at)
     with reading(engine) as connection:
         return [_job(*row) for row in connection.execute(query)]
 
 
-def lives_of_task(engine: Engine, task: str, since: float) -> list[tuple[Job, list[Run]]]:
-    """Return the jobs of a task that something happened to since then, with their runs, in order of their sending."""
-    query = select(*_TOLD).where(jobs.c.task == task, jobs.c.changed_at >= since).order_by(jobs.c.sent_at)
+def canaries(engine: Engine, since: float) -> list[Run]:
+    """Return the latest run of each canary that something happened to since then, in order of sending.
+
+    Of a canary without a run, a run without a start says what its job does.
+    """
+    query = select(*_TOLD).where(jobs.c.task == CANARY, jobs.c.changed_at >= since).order_by(jobs.c.sent_at)
     with reading(engine) as connection:
-        return [_life(*row) for row in connection.execute(query)]
+        return [_latest_run(*_life(*row)) for row in connection.execute(query)]
+
+
+def _latest_run(job: Job, its_runs: list[Run]) -> Run:
+    if its_runs:
+        return its_runs[-1]
+    return Run(job.id, job.id, job.task, job.queue, job.worker, sent_at=job.sent_at, fate=job.fate, reason=job.reason)
 
 
 def lost(engine: Engine, since: float = 0.0) -> dict[str, tuple[int, int]]:

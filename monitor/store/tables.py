@@ -87,7 +87,7 @@ jobs = Table(
 _is_child = jobs.c.root.is_not(None)
 Index("monitor_jobs_root", jobs.c.root, postgresql_where=_is_child, sqlite_where=_is_child)
 _has_entry = jobs.c.entry.is_not(None)
-Index("monitor_jobs_entry", jobs.c.sent_at, postgresql_where=_has_entry, sqlite_where=_has_entry)
+Index("monitor_jobs_entry", jobs.c.entry, jobs.c.sent_at, postgresql_where=_has_entry, sqlite_where=_has_entry)
 
 # What could not be kept, counted: dropped, damaged or refused records.
 losses = Table(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from monitor.job import OWN, Event, Fate, Record
+from monitor.job import CANARY, OWN, Event, Fate, Record
 from monitor.spool import Reading
 from monitor.store import StoreError, reads, writes
 from monitor.store.reads import JobFilter
@@ -130,23 +130,31 @@ def test_jobs_that_an_entry_of_beat_sent_are_found(store: Engine) -> None:
     save(store, sent("first", at=100.0, entry="hourly"), segment="a")
     save(store, sent("other", at=150.0), segment="c")
 
-    found = reads.jobs_of_entries(store, since=0.0)
+    found = reads.jobs_of_entries(store, 0.0, ["hourly", "nightly"])
 
     assert [(job.id, job.entry, job.started_at) for job in found] == [
         ("first", "hourly", None),
         ("second", "nightly", 201.0),
     ]
-    assert [job.id for job in reads.jobs_of_entries(store, since=150.0)] == ["second"]
+    assert [job.id for job in reads.jobs_of_entries(store, 150.0, ["hourly", "nightly"])] == ["second"]
+    assert [job.id for job in reads.jobs_of_entries(store, 0.0, ["hourly"])] == ["first"]
 
 
-def test_the_lives_of_a_task_are_told_with_their_runs(store: Engine) -> None:
-    """What happened before is left out."""
-    save(store, sent("old", at=50.0), segment="a")
-    save(store, sent("new", at=100.0), started("new", at=101.0), segment="b")
+def test_canaries_are_told_by_their_latest_run(store: Engine) -> None:
+    """One that nobody took is told by its job: when it was sent, where to, and what became of it."""
+    save(store, sent("old", at=50.0, task=CANARY), segment="a")
+    save(store, sent("back", at=100.0, task=CANARY), started("back", at=101.0, task=CANARY), segment="b")
+    save(
+        store,
+        sent("late", at=110.0, task=CANARY),
+        told("late", at=140.0, fate=Fate.EXPIRED, sent_at=110.0),
+        segment="c",
+    )
 
-    ((job, runs),) = reads.lives_of_task(store, "optimize", since=60.0)
+    back, late = reads.canaries(store, since=60.0)
 
-    assert (job.id, [run.received_at for run in runs]) == ("new", [101.0])
+    assert (back.job, back.sent_at, back.received_at, back.started_at) == ("back", 100.0, 101.0, 101.0)
+    assert (late.job, late.sent_at, late.started_at, late.fate) == ("late", 110.0, None, Fate.EXPIRED)
 
 
 def test_the_monitors_own_jobs_are_listed_only_where_they_are_named(store: Engine) -> None:

@@ -67,7 +67,7 @@ def _create_jobs() -> None:
     op.create_index("monitor_jobs_fate", "monitor_jobs", ["fate", "changed_at"])
     op.create_index("monitor_jobs_task", "monitor_jobs", ["task", "changed_at"])
     _create_partial("monitor_jobs_root", "monitor_jobs", ["root"], "root IS NOT NULL")
-    _create_partial("monitor_jobs_entry", "monitor_jobs", ["sent_at"], "entry IS NOT NULL")
+    _create_partial("monitor_jobs_entry", "monitor_jobs", ["entry", "sent_at"], "entry IS NOT NULL")
 
 
 def _create_partial(name: str, table: str, columns: list[str], rows: str) -> None:
