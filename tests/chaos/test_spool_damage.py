@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from monitor.job import Dropped
+from monitor.job import Dropped, Observed
 from monitor.spool import Reading, Segment, Spool, segments
 from tests.chaos.account import Account
 from tests.chaos.fleet import Fleet
@@ -69,4 +69,4 @@ def _closed_segment(spool_dir: Path) -> tuple[Segment, list[int]]:
 
 
 def _jobs(reading: Reading) -> list[str]:
-    return [record.job for _, record, _ in reading.records if not isinstance(record, Dropped)]
+    return [record.job for _, record, _ in reading.records if not isinstance(record, Observed | Dropped)]
