@@ -14,8 +14,8 @@ from kombu.message import Message
 from kombu.serialization import dumps
 
 from benchmarks.overhead_app import app
+from monitor.job import FIRST_SENT_AT, RECEIVED_AT, SENT_AT
 from monitor.recorder import record
-from monitor.recorder.stamps import FIRST_SENT_AT, RECEIVED_AT, SENT_AT
 from monitor.settings import Settings
 from monitor.spool import Spool
 

@@ -16,12 +16,11 @@ import msgspec
 from celery import Celery, signals
 from celery.concurrency import solo
 
-from monitor.job import Ended, Error, Fate, Started
+from monitor.job import FIRST_SENT_AT, RECEIVED_AT, SENT_AT, Ended, Error, Fate, Started
 from monitor.recorder.arguments import Arguments
 from monitor.recorder.errors import clip, error_of
 from monitor.recorder.guard import Faults, guarded
 from monitor.recorder.queues import QueueNames
-from monitor.recorder.stamps import FIRST_SENT_AT, RECEIVED_AT, SENT_AT
 from monitor.spool import Spool
 
 FATES = {"SUCCESS": Fate.SUCCEEDED, "FAILURE": Fate.FAILED, "RETRY": Fate.RETRIED}

@@ -6,12 +6,11 @@ from typing import Any
 
 from celery import Celery, signals
 
-from monitor.job import Event, Sent
+from monitor.job import FIRST_SENT_AT, SENT_AT, Event, Sent
 from monitor.lease import beat_entry
 from monitor.recorder.arguments import Arguments
 from monitor.recorder.guard import guarded
 from monitor.recorder.queues import QueueNames
-from monitor.recorder.stamps import FIRST_SENT_AT, SENT_AT
 
 
 class Sending:
@@ -40,11 +39,13 @@ class Sending:
             (signals.after_task_publish, guarded(self.sent)),
         )
 
-    def stamp(self, headers: dict[str, Any], **_: Any) -> None:
+    def stamp(self, headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
         """Write the time of sending into the message."""
         now = time.time()
         headers[SENT_AT] = now
         headers.setdefault(FIRST_SENT_AT, now)
+        # AMQP's own: RabbitMQ's management API tells the age of a queue's first message by it.
+        properties.setdefault("timestamp", int(now))
 
     def sent(
         self, sender: str, body: Any, headers: dict[str, Any], exchange: Any, routing_key: str | None, **_: Any

@@ -12,12 +12,11 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
 from celery.exceptions import InvalidTaskError, Reject
 
-from monitor.job import Error, Event, Fate, Told
+from monitor.job import RECEIVED_AT, SENT_AT, Error, Event, Fate, Told
 from monitor.recorder.errors import clip, error_of
 from monitor.recorder.guard import guarded
 from monitor.recorder.queues import QueueNames
 from monitor.recorder.running import current_run
-from monitor.recorder.stamps import RECEIVED_AT, SENT_AT
 
 CUT_OFF = re.compile(r"signal (\d+) \((\w+)\)|exitcode (-?\d+)")
 CONSUMER_LOG = "celery.worker.consumer.consumer"

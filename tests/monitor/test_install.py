@@ -118,7 +118,8 @@ def test_the_pool_of_an_engine_is_measured(tmp_path: Path) -> None:
     """What a process sees of its own pool comes into the store by the spool."""
     watching = (
         "import shop, monitor; from sqlalchemy import create_engine, text; from sqlalchemy.pool import QueuePool\n"
-        "engine = create_engine('sqlite://', poolclass=QueuePool, pool_size=3); monitor.watch_engine(engine, 'orders')\n"
+        "engine = create_engine('sqlite://', poolclass=QueuePool, pool_size=3)\n"
+        "monitor.watch_engine(engine, 'orders')\n"
         "with engine.connect() as connection: connection.execute(text('SELECT 1'))\n"
         "shop.app.conf.task_always_eager = False; shop.order.delay('x')"
     )

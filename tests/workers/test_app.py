@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from monitor.job import OWN
 from tests.workers.scenes import platform_env
 from tests.workers_process import worker_environment
 
@@ -22,9 +23,9 @@ def test_every_task_has_the_queue_of_its_kind(facts: dict[str, Any]) -> None:
     """No job is left to the default queue by accident."""
     assert facts["queue_by_task"] == {
         "files.process": "file-processing",
-        "monitoring.prune_store": "monitoring",
         "optimization.facility": "optimization",
         "optimization.transport": "optimization",
+        **dict.fromkeys(OWN, "monitoring"),
     }
     assert facts["queues"] == ["file-processing", "monitoring", "optimization"]
 

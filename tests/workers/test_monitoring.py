@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from monitor.job import Record
+from monitor.settings import Settings
 from monitor.spool import Reading
 from monitor.store import open_store, reads, writes
 from tests.monitor.events import told
@@ -18,8 +19,8 @@ DAY_S = 86_400
 def test_the_store_is_pruned_by_the_age_in_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has been kept long enough goes, and the rest stays."""
     url = f"sqlite:///{tmp_path}/store.db"
-    monkeypatch.setenv("MONITOR_STORE_URL", url)
-    monkeypatch.setenv("MONITOR_RETENTION_DAYS", "7")
+    env = {"MONITOR_STORE_URL": url, "MONITOR_RETENTION_DAYS": "7"}
+    monkeypatch.setattr(monitoring, "settings", Settings.from_env(env))
     store = open_store(url, create=True)
     events = [told(f"{days} days", at=time.time() - days * DAY_S) for days in (6, 8)]
     records: list[tuple[int, Record, bytes]] = [
@@ -28,6 +29,7 @@ def test_the_store_is_pruned_by_the_age_in_the_settings(tmp_path: Path, monkeypa
     writes.save(store, "alpha", [Reading("p-000001", 0, len(events), records)])
 
     pruned = monitoring.prune_store()
+    monitoring._store.cache_clear()
 
     assert pruned == 1
     assert [job.id for job in reads.jobs_matching(store, reads.JobFilter())] == ["6 days"]
