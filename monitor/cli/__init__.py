@@ -1,19 +1,15 @@
 """`celery -A … monitor …`: what the store knows, on the command line."""
 
-import io
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
-from rich.console import Console
 
-from monitor.cli import empty, listing, options, portrait, records, words
+from monitor.cli import empty, listing, measures, options, portrait, records, words
+from monitor.cli.calling import Refusal, as_json, console_of, help_if_alone, opened_store, refusing
 from monitor.job import Fate
 from monitor.settings import Settings
-from monitor.store import Store, StoreError, open_store, reads, upgrade_store, writes
+from monitor.store import Store, reads, upgrade_store, writes
 from monitor.store.faults import name_of
 
 MOST_CANDIDATES = 10
@@ -21,28 +17,23 @@ MOST_CANDIDATES = 10
 OF_RUNS = ", ".join(fate for fate in Fate if not fate.ends_the_job)
 FATES = f"One of {', '.join(options.STATES)}; {OF_RUNS} mean the jobs with such a run."
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one array of objects, and nothing else.")
-
-
-class Refusal(click.ClickException):
-    """What was asked cannot be done, for a reason told in one sentence."""
-
-    exit_code = 2
-
 
 @click.group(invoke_without_command=True)
 @click.pass_context
 def monitor(ctx: click.Context) -> None:
-    r"""Tell what became of every job.
+    r"""Tell what became of every job, and how queues, workers and schedules are.
 
-    Each job is recorded by the processes that send and run it, from its sending to its fate, and kept in the store.
-    These commands read the store alone: they need neither the broker nor a worker.
+    Each job is recorded by the processes that send and run it, from its sending to its fate; what jobs depend on is
+    measured every few seconds. All is kept in the store, and these commands read the store alone: they need neither
+    the broker nor a worker.
 
     \b
       celery -A app monitor jobs --fate failed --since 1h
       celery -A app monitor job 92cac785
+      celery -A app monitor queues
+      celery -A app monitor metrics 'JobQueue*' --json
     """
-    _help_if_alone(ctx)
+    help_if_alone(ctx)
 
 
 @monitor.command()
@@ -58,8 +49,8 @@ def jobs(obj: Any, /, *, as_json: bool, limit: str, **filters: Any) -> None:
     """List jobs, those with the latest event first."""
     now = time.time()
     asked = options.question(now, limit=limit, **filters)
-    console = _console(obj)
-    with _opened_store() as store:
+    console = console_of(obj)
+    with opened_store() as store:
         found = reads.jobs_matching(store, asked.wanted, asked.limit)
         if as_json:
             records.echo(map(records.of_job, found))
@@ -80,27 +71,36 @@ def job(obj: Any, /, id_: str, *, as_json: bool) -> None:
 
     ID is a job's id, or the beginning of one if no other begins so.
     """
-    with _opened_store() as store:
+    with opened_store() as store:
         story = _story(store, id_)
     if as_json:
         records.echo([records.of_story(story)])
     else:
-        portrait.show(_console(obj), story, time.time())
+        portrait.show(console_of(obj), story, time.time())
+
+
+for command in (
+    measures.queues_command,
+    measures.workers_command,
+    measures.schedules_command,
+    measures.metrics_command,
+):
+    monitor.add_command(command)
 
 
 @monitor.group(invoke_without_command=True)
 @click.pass_context
 def store(ctx: click.Context) -> None:
     """Look after the store."""
-    _help_if_alone(ctx)
+    help_if_alone(ctx)
 
 
 @store.command()
 def upgrade() -> None:
     """Make the store, or bring its schema to this version's; does nothing where that is done."""
-    with _refusing() as settings:
+    with refusing() as settings:
         before, after = upgrade_store(settings.store_url)
-    with _opened_store() as store:
+    with opened_store() as store:
         since = "already" if before == after else f"now; before it had {before or 'none'}"
         click.echo(f"{name_of(store)} has schema {after} {since}.")
 
@@ -117,15 +117,10 @@ def prune(older_than_days: str | None) -> None:
     faults = options.Faults()
     given = None if older_than_days is None else faults.of("--older-than-days", options.days, older_than_days, 0)
     faults.say()
-    with _opened_store() as store:
+    with opened_store() as store:
         days = given or Settings.from_env().retention_days
         pruned = writes.prune(store, days)
         click.echo(f"Deleted {words.count(pruned, 'job')} older than {words.count(days, 'day')} from {name_of(store)}.")
-
-
-def _help_if_alone(ctx: click.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
 
 
 def _story(store: Store, id_: str) -> reads.Story:
@@ -140,31 +135,3 @@ def _story(store: Store, id_: str) -> reads.Story:
         raise Refusal(f"No job in {name_of(store)} has an id that begins with {id_!r}: see `monitor jobs`.")
     named = ", ".join(map(words.safe, ids[:MOST_CANDIDATES])) + (", …" if len(ids) > MOST_CANDIDATES else "")
     raise Refusal(f"Several ids begin with {id_!r}, expected the beginning of one: {named}.")
-
-
-@contextmanager
-def _opened_store() -> Iterator[Store]:
-    with _refusing() as settings:
-        store = open_store(settings.store_url)
-        try:
-            yield store
-        finally:
-            store.dispose()
-
-
-@contextmanager
-def _refusing() -> Iterator[Settings]:
-    """Give the settings, and say what is wrong with the store without a traceback."""
-    try:
-        yield Settings.from_env()
-    except StoreError as fault:
-        raise Refusal(str(fault)) from fault
-
-
-def _console(obj: Any) -> Console:
-    """Return the console for standard output; where that is no terminal, no line is wrapped."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a locale without our glyphs gets question marks
-    console = Console(highlight=False, markup=False, emoji=False, no_color=obj.no_color or None)
-    console.soft_wrap = not console.is_terminal
-    return console

@@ -4,23 +4,22 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.segment import SegmentLines
-from rich.table import Table
 from rich.text import Text
 
-from monitor.cli import layout, words
+from monitor.cli import layout, tables, words
+from monitor.cli.tables import Row, Shape
 from monitor.job import Job
 
 COLUMNS = ("id", "task", "state", "queue", "worker", "waited", "ran", "runs", "when", "why")
-NUMBERS = frozenset({"waited", "ran", "runs", "when"})
-
-# Where the terminal is too narrow for all columns these go, in this order.
-SPARED = ("worker", "queue", "waited", "runs")
+SHAPE = Shape(
+    COLUMNS,
+    numbers=frozenset({"waited", "ran", "runs", "when"}),
+    cut=frozenset({"task", "why"}),
+    spared=("worker", "queue", "waited", "runs"),
+)
 LONGEST_TASK = 32
 ROOM_FOR_WHY = 40
-
-Row = Mapping[str, Text]
 
 
 def show(console: Console, jobs: Sequence[Job], ids: Mapping[str, str], now: float) -> None:
@@ -64,43 +63,20 @@ def _end_of(task: str) -> str:
 
 
 def _print_table(console: Console, rows: Sequence[Row]) -> None:
-    columns = [name for name in COLUMNS if name != "why"]
-    spared = list(SPARED)
-    while (width := _width(console, _table(columns, rows))) > console.width and spared:
-        columns.remove(spared.pop(0))
-    if console.width - width >= ROOM_FOR_WHY + layout.GAP:
-        console.print(_table([*columns, "why"], rows))
+    columns = tables.fitted(console, SHAPE, [name for name in COLUMNS if name != "why"], rows)
+    table = tables.made(SHAPE, columns, rows)
+    if console.width - tables.width_of(console, table) >= ROOM_FOR_WHY + layout.GAP:
+        console.print(tables.made(SHAPE, [*columns, "why"], rows))
         return
     # Too narrow for a column of its own, the why stands below its job.
-    heading, *lines = console.render_lines(_table(columns, rows), pad=False)
+    heading, *lines = console.render_lines(table, pad=False)
     indent = " " * (max(cell_len(row["id"].plain) for row in rows) + layout.GAP)
     screen = [heading]
     for line, row in zip(lines, rows, strict=True):
         screen.append(line)
         if row["why"]:
-            screen += console.render_lines(_on_one_line(Text(indent) + row["why"]), pad=False)
+            screen += console.render_lines(tables.on_one_line(Text(indent) + row["why"]), pad=False)
     console.print(SegmentLines(screen, new_lines=True))
-
-
-def _width(console: Console, table: Table) -> int:
-    unbounded = console.options.update(width=10_000)
-    return Measurement.get(console, unbounded, table).maximum
-
-
-def _table(columns: Sequence[str], rows: Sequence[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, layout.GAP // 2), header_style="dim")
-    for name in columns:
-        # Of all columns the task, and then the why, may be cut.
-        is_fixed = name not in {"task", "why"}
-        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=is_fixed)
-    for row in rows:
-        table.add_row(*(_on_one_line(row[name]) for name in columns))
-    return table
-
-
-def _on_one_line(cell: Text) -> Text:
-    cell.no_wrap, cell.overflow = True, "ellipsis"
-    return cell
 
 
 def _print_plain(console: Console, rows: Sequence[Row]) -> None:

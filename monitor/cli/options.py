@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import TypeVar
 
 import click
 
 from monitor.job import Fate
+from monitor.sample import METRICS
 from monitor.store.reads import JobFilter
 
 Value = TypeVar("Value")
@@ -19,6 +21,7 @@ UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 MOST_JOBS = 1_000_000
 MOST_DAYS = 36_500
+MOST_OFFERED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,42 @@ def question(  # noqa: PLR0913 (the command's options, all by name)
     return Question(wanted, most, " ".join(given))
 
 
+def of_metrics(
+    now: float, pattern: str, since: str, *, as_json: bool, sparkline: bool | None
+) -> tuple[list[str], float]:
+    """Read the options of `monitor metrics`; return the metrics that are asked for, and how many seconds back.
+
+    Raises:
+        UsageError: naming every faulty option at once.
+
+    """
+    faults = Faults()
+    metrics: list[str] = faults.of("PATTERN", metrics_like, pattern, [])
+    begin = faults.of("--since", lambda text: moment(text, now), since, now)
+    _refuse_drawing(faults, as_json=as_json, sparkline=sparkline)
+    faults.say()
+    return metrics, now - begin
+
+
+def of_view(subcommand: str | None = None, *, as_json: bool, sparkline: bool | None) -> None:
+    """Check the options of the other views.
+
+    Raises:
+        UsageError: naming every faulty option at once.
+
+    """
+    faults = Faults()
+    if subcommand and (as_json or sparkline is not None):
+        faults.add(f"--json, --sparkline: expected without {subcommand!r}, which shows nothing")
+    _refuse_drawing(faults, as_json=as_json, sparkline=sparkline)
+    faults.say()
+
+
+def _refuse_drawing(faults: "Faults", *, as_json: bool, sparkline: bool | None) -> None:
+    if as_json and sparkline:
+        faults.add("--sparkline: expected without --json, which prints no drawings")
+
+
 class Faults:
     """The faults found so far, each with its option."""
 
@@ -74,8 +113,12 @@ class Faults:
         try:
             return read(text)
         except ValueError as fault:
-            self._sentences.append(f"{option}: {fault}.")
+            self.add(f"{option}: {fault}")
             return stopgap
+
+    def add(self, sentence: str) -> None:
+        """Add a fault."""
+        self._sentences.append(f"{sentence}.")
 
     def say(self) -> None:
         """Raise a UsageError that names all faults, if there are any."""
@@ -105,6 +148,21 @@ def moment(text: str, now: float) -> float:
     if at > now:
         raise ValueError(f"expected a time in the past, got {text!r}")
     return at
+
+
+def metrics_like(pattern: str) -> list[str]:
+    """Return the metrics whose names a shell's pattern fits, in upper or lower case."""
+    found = _fitting(pattern)
+    if found:
+        return found
+    wider = f"*{pattern.strip('*')}*"
+    near = _fitting(wider)
+    hint = f"; {wider!r} fits {', '.join(near[:MOST_OFFERED])}" if near else ""
+    raise ValueError(f"expected a pattern of metrics' names like 'JobQueue*', got {pattern!r}{hint}")
+
+
+def _fitting(pattern: str) -> list[str]:
+    return [name for name in METRICS if fnmatchcase(name.lower(), pattern.lower())]
 
 
 def days(text: str) -> int:

@@ -35,13 +35,18 @@ def of_job(job: Job) -> Record:
     return {"id": job.id, "state": str(job.state), **_of(job)}
 
 
+def of(fields: Mapping[str, Any]) -> Record:
+    """Return fields as they are printed: by their names, `…_at` is a time, and `…_s` a length in seconds."""
+    return {name: _value(name, value) for name, value in fields.items()}
+
+
 def of_event(event: Event) -> Record:
     """Return what an event is called, and its fields."""
     return {"event": event.__struct_config__.tag, **_of(event)}
 
 
 def _of(struct: msgspec.Struct) -> Record:
-    return {name: _value(name, value) for name, value in msgspec.structs.asdict(struct).items()}
+    return of(msgspec.structs.asdict(struct))
 
 
 def _value(name: str, value: Any) -> Any:

@@ -1,7 +1,7 @@
 """How states, times, lengths and sizes are said on the terminal."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,6 +18,11 @@ HOUR_S = 3_600
 DAY_S = 86_400
 UNITS_S = ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "m"))
 TENTHS_BELOW_S = 10
+
+MEGABYTE = 1_000_000  # bytes
+GIGABYTE_MB = 1_000
+TENTHS_BELOW = 10
+MOST_NAMED = 3
 
 # What could steer a terminal, or turn its text around: names and messages come from jobs, and from clients' data.
 UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -78,9 +83,13 @@ def line(text: str) -> str:
 
 
 def state(name: str, *, is_plain: bool = False) -> Text:
-    """Say a state: its word, and before it its glyph, so that colour is never alone."""
-    look = LOOKS[name]
-    return Text(name) if is_plain else Text(f"{look.glyph} {name}", look.style)
+    """Say a job's state: its word, and before it its glyph, so that colour is never alone."""
+    return looking(LOOKS[name], name, is_plain=is_plain)
+
+
+def looking(look: Look, text: str, *, is_plain: bool) -> Text:
+    """Return a state's words with their glyph and style, or the words alone."""
+    return Text(text) if is_plain else Text(f"{look.glyph} {text}", look.style)
 
 
 def length(seconds: float) -> str:
@@ -99,6 +108,11 @@ def length(seconds: float) -> str:
     return f"{whole // DAY_S} d {whole % DAY_S // HOUR_S} h"
 
 
+def wait(seconds: float) -> str:
+    """Say how long something has lasted that is measured in seconds."""
+    return length(seconds) if seconds else "0 s"
+
+
 def ago(seconds: float) -> str:
     """Say in one unit how long ago something was, or, where clocks differ, in how long it is to be."""
     whole = abs(seconds)
@@ -114,6 +128,11 @@ def clock(at: float, now: float) -> str:
     return moment.strftime("%H:%M:%S." if is_today else "%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03}"
 
 
+def minute(at: float, now: float) -> str:
+    """Say a time to the minute, with its date if that is not today's."""
+    return clock(at, now)[: -len(":00.000")]
+
+
 def zone(now: float) -> str:
     """Return the name of this machine's time zone."""
     return datetime.fromtimestamp(now).astimezone().strftime("%Z")
@@ -121,12 +140,29 @@ def zone(now: float) -> str:
 
 def size(bytes_: int) -> str:
     """Say an amount of memory in MB of 1,000,000 bytes."""
-    return f"{bytes_ / 1_000_000:.1f} MB"
+    return f"{bytes_ / MEGABYTE:.1f} MB"
+
+
+def megabytes(amount: float) -> str:
+    """Say an amount of memory or disk in three figures, in MB of 1,000,000 bytes, or GB of 1,000 of these."""
+    return f"{number(amount)} MB" if round(amount) < GIGABYTE_MB else f"{number(amount / GIGABYTE_MB)} GB"
+
+
+def number(value: float) -> str:
+    """Say a number: whole from 10 on, with a decimal below where it has one that shows."""
+    is_whole = abs(value) >= TENTHS_BELOW or round(value, 1) == round(value)
+    return f"{value:,.0f}" if is_whole else f"{value:.1f}"
 
 
 def count(number: int, noun: str) -> str:
     """Say how many there are of something."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def some(names: Sequence[str]) -> str:
+    """Name the first of many names, and say how many more there are."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def waited(job: Job, now: float) -> str | None:
@@ -163,7 +199,7 @@ def fault(error: str, message: str | None) -> str:
     return f"{error.rpartition('.')[2]}: {said}" if said else error.rpartition(".")[2]
 
 
-def by_state(counts: Mapping[str, int]) -> Text:
-    """Say how many jobs are in each state, what went wrong first."""
-    parts = [Text(f"{counts[name]:,} {name}", look.style) for name, look in LOOKS.items() if counts.get(name)]
+def by_state(counts: Mapping[str, int], looks: Mapping[str, Look] = LOOKS) -> Text:
+    """Say how many are in each state, what went wrong first."""
+    parts = [Text(f"{counts[name]:,} {name}", look.style) for name, look in looks.items() if counts.get(name)]
     return Text(", ").join(parts)

@@ -42,7 +42,7 @@ def job() -> Job:
     def solve(self: Task, work: Callable[[], str]) -> tuple[str, str]:
         return str(self.request.id), work()
 
-    task = app.task(bind=True, name="optimization.solve")(solve)
+    task = app.task(bind=True, name="optimization.solve", shared=False)(solve)  # else each later application has it
 
     def run(work: Callable[[], str]) -> tuple[str, str]:
         done: tuple[str, str] = task.apply((work,)).get()
