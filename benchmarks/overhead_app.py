@@ -69,7 +69,7 @@ signals.worker_ready.connect(lambda **_: print(READY), weak=False)
 IS_SENDER = __name__ == "__main__"
 
 match VARIANT:
-    case "monitor":
+    case "monitor" | "monitor-on-postgresql":
         from monitor import install
 
         install(app)

@@ -7,18 +7,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import redis
 
 from benchmarks.overhead_app import READY
+from monitor.store import upgrade_store
 from tests.processes import wait_until
-from tests.servers import RedisServer
+from tests.servers import PostgresServer, RedisServer
 from tests.workers_process import REPOSITORY, CeleryProcess, worker_environment
 
-VARIANTS = ("bare", "monitor", "events", "opentelemetry", "sentry")
+BARE = "bare"
+ON_POSTGRESQL = "monitor-on-postgresql"
+# A second bare worker shows how far two that are the same come apart.
+VARIANTS = (BARE, "bare-again", "monitor", ON_POSTGRESQL, "events", "opentelemetry", "sentry")
+
+WARM_UP_JOBS = 500
 
 ROUND_TIMEOUT_S = 300.0
 IDLE_FOR_S = 0.7  # longer than the monitor's shipper rests
@@ -40,14 +46,21 @@ class Round:
         return self.loop_us + self.threads_us + self.children_us
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Runner:
-    """One variant's worker, alive through all rounds."""
+    """One variant's worker, new in each round: how fast a process is differs from start to start."""
 
     variant: str
     env: dict[str, str]
     worker: CeleryProcess
-    rounds: list[Round] = field(default_factory=list)
+
+    def measure(self, broker: redis.Redis, jobs: int) -> Round:
+        """Let the worker do some jobs to warm up, and measure it with others."""
+        for count in (WARM_UP_JOBS, jobs):
+            self.send(count)
+            self.wait_until_idle()
+            measured = self.work(broker, count)
+        return measured
 
     def send(self, jobs: int) -> None:
         """Send new jobs from a process with the same instrumentation, to a queue that nobody consumes."""
@@ -92,30 +105,30 @@ class Runner:
 
 def measure(
     directory: Path, variants: Sequence[str], rounds: int, jobs: int, after_round: Callable[[int], None]
-) -> list[Runner]:
-    """Return the runners with their rounds; round 0, which warms up, is not kept."""
+) -> dict[str, list[Round]]:
+    """Return the rounds of each variant, which take turns in a new random order each round."""
+    found: dict[str, list[Round]] = {variant: [] for variant in variants}
     with ExitStack() as stack:
-        server = stack.enter_context(RedisServer(directory / "redis"))
-        url = stack.enter_context(server.database())
-        broker = redis.Redis.from_url(url)
-        runners = [stack.enter_context(_runner(variant, url, directory)) for variant in variants]
-        for number in range(rounds + 1):
-            for runner in runners:
-                runner.send(jobs)
-            for runner in random.sample(runners, len(runners)):
-                runner.wait_until_idle()
-                measured = runner.work(broker, jobs)
-                runner.rounds += [measured] if number else []
+        directory.chmod(0o755)  # PostgreSQL runs as an account of its own
+        broker_url = stack.enter_context(stack.enter_context(RedisServer(directory / "redis")).database())
+        postgres = stack.enter_context(PostgresServer(directory / "postgres"))
+        broker = redis.Redis.from_url(broker_url)
+        for number in range(1, rounds + 1):
+            for variant in random.sample(variants, len(variants)):
+                home = directory / f"{number}-{variant}"
+                with postgres.database() as store_url, _runner(variant, home, broker_url, store_url) as runner:
+                    found[variant].append(runner.measure(broker, jobs))
             after_round(number)
-    return runners
+    return found
 
 
 @contextmanager
-def _runner(variant: str, url: str, directory: Path) -> Iterator[Runner]:
-    home = directory / variant
+def _runner(variant: str, home: Path, broker_url: str, postgres_url: str) -> Iterator[Runner]:
     home.mkdir()
-    env = {"OVERHEAD_BROKER": url, "OVERHEAD_VARIANT": variant}
-    env |= {"MONITOR_SPOOL_DIR": str(home / "spool"), "MONITOR_STORE_URL": f"sqlite:///{home}/store.db"}
+    store_url = postgres_url if variant == ON_POSTGRESQL else f"sqlite:///{home}/store.db"
+    upgrade_store(store_url)
+    env = {"OVERHEAD_BROKER": broker_url, "OVERHEAD_VARIANT": variant}
+    env |= {"MONITOR_SPOOL_DIR": str(home / "spool"), "MONITOR_STORE_URL": store_url}
     options = ["--without-mingle", "--without-gossip", "--loglevel", "WARNING"]
     options += ["--task-events"] if variant == "events" else []
     worker = CeleryProcess(
@@ -131,6 +144,7 @@ def _runner(variant: str, url: str, directory: Path) -> Iterator[Runner]:
     worker.ready_line = READY
     with worker:
         yield Runner(variant, env, worker)
+        worker.terminate()
 
 
 def _threads_ns(pid: int) -> dict[int, int]:
