@@ -30,9 +30,11 @@ check: $(VENV)/dev-installed ## check format, style, types, house rules and lock
 	@$(BIN)/lint-imports --no-logo
 	@! grep -n '://' requirements/*.lock || { echo "A lock file names a URL; 'make lock' writes it without." >&2; exit 1; }
 
-bench: servers $(VENV)/dev-installed ## measure what the monitor costs the jobs, and how fast it ships
+bench: servers $(VENV)/dev-installed ## measure what the monitor costs the jobs, how fast it ships, what measuring takes
 	@$(BIN)/python -m benchmarks.overhead
 	@$(BIN)/python -m benchmarks.ship
+	@$(BIN)/python -m benchmarks.sampling
+	@$(BIN)/python -m benchmarks.samplers
 
 servers: ## install the servers that tests and benchmarks use, where they are missing
 	@scripts/ensure-servers.sh

@@ -48,6 +48,7 @@ class Settings:
     store_arguments: bool  # whether jobs' arguments are stored
     redact: frozenset[str]  # further argument names, lower case, whose values are never stored
     code_version: str  # what the jobs' code calls itself: a tag, a commit
+    environment: str  # what this deployment is called
     retention_days: int  # how long jobs with a fate are kept
     samples_days: int  # how long samples, leases and what is noted are kept
     databases: str  # the databases that are measured, as `monitor.sampling.database.parse_databases` reads them
@@ -132,6 +133,7 @@ KNOBS = {
     "spool_max_mb": Knob("MONITOR_SPOOL_MAX_MB", texts.positive_int, lambda: 512),
     "store_arguments": Knob("MONITOR_ARGUMENTS", texts.switch, lambda: True),
     "redact": Knob("MONITOR_REDACT", texts.names, frozenset),
+    "environment": Knob("MONITOR_ENVIRONMENT", str, lambda: "production"),
     "code_version": Knob("MONITOR_CODE_VERSION", str, found_version),
     "retention_days": Knob("MONITOR_RETENTION_DAYS", texts.positive_int, lambda: 90),
     "samples_days": Knob("MONITOR_SAMPLES_DAYS", texts.positive_int, lambda: 15),

@@ -103,9 +103,10 @@ def _watch_beat(service: Any, settings: Settings, in_words: Callable[[Any], str]
 
 def _say_start(app: Celery, settings: Settings, name: str, what: str, items: Any) -> None:
     logger.info(
-        "monitor %s watches %s: Python %s, Celery %s, code %s, broker %s, store %s, %s %s",
+        "monitor %s watches %s: environment %s, Python %s, Celery %s, code %s, broker %s, store %s, %s %s",
         version("networx-monitor"),
         name,
+        settings.environment,
         platform.python_version(),
         celery_version,
         settings.code_version,

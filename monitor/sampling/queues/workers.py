@@ -40,6 +40,7 @@ def workers_of(leases: Iterable[Lease], at: float, running: Mapping[str, int]) -
     workers = Workers(bool(told), Counter(), Counter(), running)
     for lease in told:
         if lease.is_fresh(at) and isinstance(lease.state, WorkerState):
+            # A field whose reading failed holds nothing, and so adds nothing here.
             workers.consumers.update(set(lease.state.queues))
             workers.held.update(lease.state.held)
     return workers

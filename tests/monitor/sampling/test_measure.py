@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from monitor.sample import Measured
 from monitor.sampling import measure
@@ -24,6 +25,11 @@ def depth(at: float) -> Measured:
 def failing(at: float) -> Measured:
     """A sampler whose subject is out of reach."""
     raise ConnectionError(f"no answer at {at:g}")
+
+
+def hanging(at: float) -> Measured:
+    """A sampler that Celery interrupts, since the next tick is due."""
+    raise SoftTimeLimitExceeded(at)
 
 
 def told(store: Engine) -> dict[str, tuple[float, object]]:
@@ -61,6 +67,14 @@ def test_a_sampler_that_fails_leaves_a_gap_and_a_count(store: Engine) -> None:
     assert list(found) == ["SamplerFailures"]
     assert found["SamplerFailures"] == (90.0, 1.0)
     assert (noted.subject, noted.text) == ("sampler:queues", "ConnectionError: no answer at 90")
+
+
+def test_a_sampler_that_hangs_is_counted_like_one_that_fails(store: Engine) -> None:
+    """Beat gives each measuring no longer than its period."""
+    with pytest.raises(SoftTimeLimitExceeded):
+        measure(store, "queues", hanging, period_s=15, now=104.9)
+
+    assert told(store) == {"SamplerFailures": (90.0, 1.0)}
 
 
 def test_what_failed_is_forgotten_once_it_works(store: Engine) -> None:
