@@ -10,6 +10,7 @@ import msgspec
 
 from monitor.job import Event, Job
 from monitor.life import seconds
+from monitor.store.measured import Noted
 from monitor.store.reads import Story
 
 Record = dict[str, Any]
@@ -38,6 +39,11 @@ def of_job(job: Job) -> Record:
 def of(fields: Mapping[str, Any]) -> Record:
     """Return fields as they are printed: by their names, `…_at` is a time, and `…_s` a length in seconds."""
     return {name: _value(name, value) for name, value in fields.items()}
+
+
+def of_notes(notes: Iterable[Noted]) -> Record:
+    """Return what is noted about something by name, and since when it is said."""
+    return {noted.name: of({"text": noted.text, "first_said_at": noted.since, "said_at": noted.at}) for noted in notes}
 
 
 def of_event(event: Event) -> Record:

@@ -154,9 +154,9 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if is_whole else f"{value:.1f}"
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, plural: str = "") -> str:
     """Say how many there are of something."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or f'{noun}s'}"
 
 
 def some(names: Sequence[str]) -> str:

@@ -21,6 +21,15 @@ SECRET = "hunter2"
         ("jbos", ["No such command 'jbos'. Did you mean 'jobs'?"]),
         ("jobs --colour", ["No such option '--colour'"]),
         ("job", ["Missing argument 'ID'"]),
+        (
+            "metrics Nothing --since soon --json --sparkline",
+            ["PATTERN: expected", "--since: expected", "--sparkline: "],
+        ),
+        ("queues --json --sparkline", ["--sparkline: expected without --json"]),
+        ("workers --json forget w1@alpha", ["--json, --sparkline: expected without 'forget'"]),
+        ("queues optimization", ["No such command 'optimization'"]),
+        ("schedules --since 1h", ["No such option '--since'"]),
+        ("queues forget", ["Missing argument 'NAME'"]),
     ],
 )
 def test_what_is_typed_wrong_is_told_at_once(arguments: str, faults: list[str]) -> None:
@@ -32,7 +41,13 @@ def test_what_is_typed_wrong_is_told_at_once(arguments: str, faults: list[str]) 
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("arguments", ["jobs", "jobs --json", "job abc", "store prune"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("jobs", "jobs --json", "job abc", "store prune"),
+        *("queues", "queues forget a", "workers", "workers forget a", "schedules --json", "metrics"),
+    ],
+)
 @pytest.mark.parametrize(
     ("store_url", "said"),
     [

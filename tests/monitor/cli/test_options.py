@@ -10,6 +10,7 @@ import pytest
 
 from monitor.cli import options
 from monitor.job import Fate
+from monitor.sample import METRICS
 from tests.monitor.cli.screens import NOW
 
 
@@ -88,3 +89,42 @@ def test_the_question_keeps_the_words_it_was_asked_in() -> None:
     words = asked(fate=("failed", "lost"), queue="export", since="1h").words
 
     assert words == "--fate failed --fate lost --queue export --since 1h"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "metrics"),
+    [
+        ("BrokerLatency", ["BrokerLatency"]),
+        ("brokerlat*", ["BrokerLatency"]),
+        ("*QueueDept[gh]", ["JobQueueDepth"]),
+        ("*", list(METRICS)),
+    ],
+)
+def test_metrics_are_chosen_as_a_shell_chooses_files(pattern: str, metrics: list[str]) -> None:
+    """In upper or lower case."""
+    found, span_s = options.of_metrics(NOW, pattern, "1h", as_json=False, sparkline=None)
+
+    assert (found, span_s) == (metrics, 3_600.0)
+
+
+def test_a_pattern_that_fits_no_metric_is_refused_with_one_that_would() -> None:
+    """As far as there is one."""
+    with pytest.raises(click.UsageError, match=r"got 'latency'; '\*latency\*' fits BrokerLatency, DatabaseLatency\."):
+        options.of_metrics(NOW, "latency", "1h", as_json=False, sparkline=None)
+    with pytest.raises(click.UsageError, match=r"got 'nonsense'\.$"):
+        options.of_metrics(NOW, "nonsense", "1h", as_json=False, sparkline=None)
+
+
+def test_all_faults_of_a_view_are_named_at_once() -> None:
+    """Those of single options, and of options that do not go together."""
+    with pytest.raises(click.UsageError) as of_metrics:
+        options.of_metrics(NOW, "x", "soon", as_json=True, sparkline=True)
+    with pytest.raises(click.UsageError) as of_view:
+        options.of_view("forget", as_json=True, sparkline=True)
+
+    said = [line.partition(": expected")[0] for line in of_metrics.value.message.splitlines()]
+    assert said == ["PATTERN", "--since", "--sparkline"]
+    assert [line.partition(": expected")[0] for line in of_view.value.message.splitlines()] == [
+        "--json, --sparkline",
+        "--sparkline",
+    ]

@@ -49,6 +49,35 @@ def test_an_age_is_said_in_one_unit(seconds: float, said: str) -> None:
     assert words.ago(seconds) == said
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0"), (0.04, "0"), (2.44, "2.4"), (2.0, "2"), (9.96, "10"), (38.4, "38"), (1_204.0, "1,204")],
+)
+def test_a_number_is_said_in_few_figures(value: float, said: str) -> None:
+    """Tenths only where they matter."""
+    assert words.number(value) == said
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"), [(2.44, "2.4 MB"), (412.3, "412 MB"), (999.6, "1 GB"), (2_048.0, "2 GB"), (2_448.0, "2.4 GB")]
+)
+def test_an_amount_of_memory_takes_the_unit_that_fits(amount: float, said: str) -> None:
+    """Of 1,000, like its MB of 1,000,000 bytes."""
+    assert words.megabytes(amount) == said
+
+
+def test_of_many_names_the_first_are_told() -> None:
+    """And how many more there are."""
+    assert words.some(["a", "b", "c"]) == "a, b, c"
+    assert words.some(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_a_time_is_said_to_the_minute_with_its_date_where_that_is_another() -> None:
+    """The date of a silence matters."""
+    assert words.minute(NOW - 60, NOW) == "00:15"
+    assert words.minute(NOW, NOW + 86_400) == "1970-01-01 00:16"
+
+
 def test_what_other_hosts_clocks_put_into_the_future_is_said_to_be_there() -> None:
     """A difference of clocks is shown, not hidden."""
     assert words.ago(-5) == "in 5 s"
