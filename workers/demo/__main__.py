@@ -14,7 +14,9 @@ from workers.demo.programs import Platform
 COMMANDS = (
     "celery -A workers monitor jobs",
     "celery -A workers monitor jobs --fate failed",
-    "celery -A workers status",
+    "celery -A workers monitor queues",
+    "celery -A workers monitor workers",
+    "celery -A workers monitor metrics",
 )
 
 
