@@ -9,7 +9,7 @@ from celery.utils.log import get_task_logger
 from monitor.sample import Measured
 from monitor.sampling import Sampler, database, measure, memory
 from monitor.sampling import broker as its_broker
-from monitor.sampling import canaries as birds
+from monitor.sampling import canaries as its_canaries
 from monitor.sampling import jobs as its_jobs
 from monitor.sampling import queues as its_queues
 from monitor.sampling import schedules as its_schedules
@@ -19,7 +19,6 @@ from monitor.store import Store, open_store, reads, totals, writes
 from monitor.store.measured import prune_measured, save_measured
 
 MINUTE_S = 60
-DAY_S = 24 * 60 * MINUTE_S
 
 logger = get_task_logger(__name__)
 settings = Settings.from_env()
@@ -85,9 +84,9 @@ def canaries(self: Task) -> None:
     """See which canaries came back, and send new ones to the queues that are to have them."""
     period_s, names, now = settings.canaries_every_s, settings.canaries, time.time()
     canaries_of = partial(reads.canaries, _store())
-    _measure("canaries", period_s, lambda at: birds.sample_canaries(_store(), names, period_s, at, canaries_of))
-    due = birds.due_queues(_store(), names, period_s, now)
-    sent = birds.send_canaries(self.app, due, period_s, now)
+    _measure("canaries", period_s, lambda at: its_canaries.sample_canaries(_store(), names, period_s, at, canaries_of))
+    due = its_canaries.due_queues(_store(), names, period_s, now)
+    sent = its_canaries.send_canaries(self.app, due, period_s, now)
     if sent:
         save_measured(_store(), sent, now)
 
@@ -106,7 +105,7 @@ def jobs() -> None:
 @shared_task(name="monitoring.prune_store")
 def prune_store() -> int:
     """Delete what the store has kept long enough; return how many jobs that were."""
-    prune_measured(_store(), time.time() - settings.samples_days * DAY_S)
+    prune_measured(_store(), settings.samples_days)
     return writes.prune(_store(), settings.retention_days)
 
 

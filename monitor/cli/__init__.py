@@ -9,7 +9,7 @@ from monitor.cli import empty, listing, measures, options, portrait, records, wo
 from monitor.cli.calling import Refusal, as_json, console_of, help_if_alone, opened_store, refusing
 from monitor.job import Fate
 from monitor.settings import Settings
-from monitor.store import Store, reads, upgrade_store, writes
+from monitor.store import Store, measured, reads, upgrade_store, writes
 from monitor.store.faults import name_of
 
 MOST_CANDIDATES = 10
@@ -46,7 +46,10 @@ def monitor(ctx: click.Context) -> None:
 @as_json
 @click.pass_obj
 def jobs(obj: Any, /, *, as_json: bool, limit: str, **filters: Any) -> None:
-    """List jobs, those with the latest event first."""
+    """List jobs, those with the latest event first.
+
+    The monitor's own jobs are listed only where a task, a queue or a worker is named.
+    """
     now = time.time()
     asked = options.question(now, limit=limit, **filters)
     console = console_of(obj)
@@ -112,14 +115,17 @@ def upgrade() -> None:
 def prune(older_than_days: str | None) -> None:
     """Delete the jobs whose fate is older than N days, in short transactions.
 
-    Jobs without a fate are kept, however old: nobody has explained them yet.
+    Jobs without a fate are kept, however old: nobody has explained them yet. Samples, leases and notes go by an age of
+    their own: MONITOR_SAMPLES_DAYS.
     """
     faults = options.Faults()
     given = None if older_than_days is None else faults.of("--older-than-days", options.days, older_than_days, 0)
     faults.say()
     with opened_store() as store:
-        days = given or Settings.from_env().retention_days
+        settings = Settings.from_env()
+        days = given or settings.retention_days
         pruned = writes.prune(store, days)
+        measured.prune_measured(store, settings.samples_days)
         click.echo(f"Deleted {words.count(pruned, 'job')} older than {words.count(days, 'day')} from {name_of(store)}.")
 
 

@@ -12,22 +12,24 @@ from monitor.store.totals import EndedJob, EndedRun, ended_jobs, ended_runs
 MINUTE_S = 60
 # How long after its end a minute is measured: until then its last events have come through the spool.
 SETTLED_AFTER_S = 10
-# After an outage the minutes since are measured too, as far back as this.
+# After an outage the minutes since are measured too, as far back as this; so many at once that a tick can end in time.
 CATCH_UP_S = 24 * 60 * MINUTE_S
+AT_ONCE_S = 30 * MINUTE_S
 
 SUBJECT, MEASURED_UNTIL = "jobs", "measured until"
 FAILURES = frozenset({Fate.FAILED, Fate.TIMED_OUT, Fate.LOST, Fate.UNKNOWN, Fate.UNREADABLE})
 
 
 def sample_jobs(store: Store, at: float) -> Measured:
-    """Return the samples of every closed minute that has none yet, each stamped with its minute's beginning.
+    """Return the samples of the closed minutes that have none yet, each stamped with its minute's beginning.
 
     A minute in which nothing ended has none: zeros of known series are the publisher's to add.
     """
     last = at - SETTLED_AFTER_S
-    until = last - last % MINUTE_S
+    since = _measured_until(store, last - last % MINUTE_S)
+    until = min(last - last % MINUTE_S, since + AT_ONCE_S)
     measured = Measured()
-    for minute in range(int(_measured_until(store, until)), int(until), MINUTE_S):
+    for minute in range(int(since), int(until), MINUTE_S):
         _measure_minute(measured, store, float(minute))
     measured.note(SUBJECT, MEASURED_UNTIL, str(int(until)))
     return measured

@@ -135,8 +135,9 @@ def clock(engine: Engine) -> float:
         return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
 
-def prune_measured(engine: Engine, before: float) -> None:
-    """Delete the samples and leases that are older, and notes that nobody has said again since."""
+def prune_measured(engine: Engine, older_than_days: int, now: float | None = None) -> None:
+    """Delete the samples and leases that are older than that, and notes that nobody has said again since."""
+    before = (time.time() if now is None else now) - older_than_days * 86_400
     with writing(engine) as connection:
         connection.execute(delete(samples).where(samples.c.at < before))
         has_samples = select(samples.c.series).where(samples.c.series == series.c.id).exists()

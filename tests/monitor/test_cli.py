@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from monitor.job import Fate
+from monitor.lease import Lease, Role
+from monitor.store.measured import leases_since, renew_lease
 from monitor.store.migrate import HEAD
 from tests.monitor.cli.screens import call, save
 from tests.monitor.events import ended, error, sent, started, told
@@ -182,6 +184,29 @@ def test_a_store_is_made_and_brought_up_to_date_by_command(
     assert first.stdout.endswith(f" has schema {HEAD} now; before it had none.\n")
     assert second.stdout.endswith(f" has schema {HEAD} already.\n")
     assert call("jobs").stdout.startswith("No jobs yet in this store")
+
+
+def test_pruning_forgets_old_leases_too(shop: Engine) -> None:
+    """Every worker and beat leaves one, whether anything else is measured or not."""
+    now = time.time()
+    for process, renewed_at in (("old", now - 16 * DAY_S), ("young", now)):
+        renew_lease(
+            shop,
+            Lease(
+                role=Role.WORKER,
+                name="w1@alpha",
+                process=process,
+                host="alpha",
+                pid=7,
+                started_at=renewed_at,
+                renewed_at=renewed_at,
+                period_s=5.0,
+            ),
+        )
+
+    call("store", "prune")
+
+    assert [lease.process for lease in leases_since(shop, since=0.0)] == ["young"]
 
 
 def test_old_jobs_with_a_fate_are_pruned(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

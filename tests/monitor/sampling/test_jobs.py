@@ -119,6 +119,21 @@ def test_minutes_that_nobody_measured_are_caught_up_with(store: Engine) -> None:
     ]
 
 
+def test_catching_up_goes_on_tick_by_tick(store: Engine) -> None:
+    """A busy day at once would take longer than a tick may, and begin anew for ever."""
+    save_measured(store, sample_jobs(store, MINUTE + 10), MINUTE + 10)  # what was measured last, before the outage
+    for minute in (0, 30, 60):
+        run(store, f"job{minute}", MINUTE + 60 * minute + 1)
+
+    found = []
+    for tick in range(3):
+        measured = sample_jobs(store, DUE + 60 * (60 + tick))
+        save_measured(store, measured, DUE + 60 * (60 + tick))
+        found.append([sample.at for sample in measured.samples if sample.metric == "JobsFinished"])
+
+    assert found == [[MINUTE], [MINUTE + 60 * 30], [MINUTE + 60 * 60]]
+
+
 def test_catching_up_has_an_end(store: Engine) -> None:
     """A monitor that was off for months starts with the last day."""
     save_measured(store, sample_jobs(store, MINUTE + 10), MINUTE + 10)

@@ -104,13 +104,13 @@ def test_a_lease_is_fresh_until_three_renewals_are_missed(now: float, is_fresh: 
 
 def test_what_is_old_is_forgotten(store: Engine) -> None:
     """Samples with their series, leases, and notes that nobody says any more."""
-    for at in (100.0, 200.0):
+    for at in (100.0, 200_000.0):
         kept.save_measured(store, depth(at, 1), at)
     kept.save_measured(store, noted("noeviction"), at=100.0)
     kept.renew_lease(store, lease(renewed_at=100.0))
 
-    kept.prune_measured(store, before=150.0)
+    kept.prune_measured(store, older_than_days=2, now=200_000.0)
 
-    assert [sample.at for sample in kept.latest_samples(store, since=0.0)] == [200.0]
+    assert [sample.at for sample in kept.latest_samples(store, since=0.0)] == [200_000.0]
     assert kept.notes_about(store) == []
     assert kept.current_leases(store) == []
